@@ -1,0 +1,18 @@
+.PHONY: setup demo test check bench serve lock
+RUN := .venv/bin/
+
+setup: .venv/ready
+.venv/ready: requirements/lock.txt requirements/torch.txt pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh
+demo: setup
+	@$(RUN)linernotes demo
+test: setup check
+	@sh scripts/test.sh
+check: setup
+	@$(RUN)ruff format --check . && $(RUN)ruff check . && $(RUN)mypy && $(RUN)lint-imports
+bench: setup
+	@$(RUN)python -m bench
+serve: setup
+	@$(RUN)linernotes serve
+lock:
+	@sh scripts/lock.sh
