@@ -1,0 +1,162 @@
+"""Evidence that travels: entries of a log with their proofs, readable on a machine that has neither.
+
+A bundle is one RFC 8785 JSON document. It holds envelopes as they were stored, C2SP ``.tlog-proof``
+texts, and the openings that were disclosed to its reader.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import rfc8785
+from pydantic import StringConstraints, ValidationError
+
+from ledger.envelope import Envelope
+from ledger.errors import LedgerError
+from ledger.merkle import leaf_hash
+from provenance.disclosure import Commitment, Opening
+from provenance.errors import EvidenceError, StatementError
+from provenance.identity import Digest, DigestText
+from provenance.predicate import Document, Identifier, Predicate
+from provenance.statement import Statement, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FORMAT = "https://linernotes.org/evidence/v1"
+MAX_BUNDLE_BYTES = 64 * 1024 * 1024
+_Base64 = Annotated[str, StringConstraints(max_length=200_000)]
+
+
+class _Entry(Document):
+    envelope: _Base64
+    tlog_proof: Annotated[str, StringConstraints(max_length=100_000)]
+
+
+class _Opening(Document):
+    leaf_hash: DigestText
+    field: Identifier
+    commitment: Commitment
+    value: Annotated[str, StringConstraints(max_length=1_000_000)]
+    salt: _Base64
+
+
+class _Bundle(Document):
+    format: Literal["https://linernotes.org/evidence/v1"]
+    entries: tuple[_Entry, ...]
+    openings: tuple[_Opening, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One entry of a log and the proof that it is there.
+
+    Attributes:
+        envelope: The stored bytes of the DSSE envelope.
+        tlog_proof: The bytes of a C2SP tlog-proof file.
+    """
+
+    envelope: bytes
+    tlog_proof: bytes
+
+    @property
+    def leaf_hash(self) -> Digest:
+        """The name by which statements refer to this entry."""
+        return Digest("sha256:" + leaf_hash(self.envelope).hex())
+
+    def statement(self) -> Statement[Predicate]:
+        """Return the statement inside, without checking who signed it.
+
+        Raises:
+            EvidenceError: The envelope or its payload is malformed.
+        """
+        try:
+            return parse(Envelope.parse(self.envelope).payload)
+        except (LedgerError, StatementError) as error:
+            raise EvidenceError(f"The entry {self.leaf_hash} cannot be read: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosedOpening:
+    """An opening and the statement and field it belongs to."""
+
+    leaf_hash: Digest
+    field: str
+    opening: Opening
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceBundle:
+    """Entries of one log, with proofs and disclosed openings."""
+
+    exhibits: tuple[Exhibit, ...]
+    openings: tuple[DisclosedOpening, ...] = ()
+
+    @classmethod
+    def parse(cls, data: bytes) -> EvidenceBundle:
+        """Read a bundle; every opening is checked against its commitment.
+
+        Raises:
+            EvidenceError: The document is too large, malformed, or an opening is false.
+        """
+        if len(data) > MAX_BUNDLE_BYTES:
+            raise EvidenceError(f"The evidence has {len(data)} bytes; at most {MAX_BUNDLE_BYTES} are read.")
+        try:
+            document = _Bundle.model_validate_json(data)
+            exhibits = tuple(Exhibit(_decode(e.envelope), e.tlog_proof.encode()) for e in document.entries)
+            openings = tuple(
+                DisclosedOpening(Digest(o.leaf_hash), o.field, Opening(o.commitment, o.value, _decode(o.salt)))
+                for o in document.openings
+            )
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the document"
+            raise EvidenceError(f"The evidence is malformed at {where}: {first['msg']}.") from error
+        for disclosed in openings:
+            disclosed.opening.check()
+        return cls(exhibits, openings)
+
+    def to_bytes(self) -> bytes:
+        """Return the bundle's RFC 8785 bytes."""
+        return rfc8785.dumps(
+            {
+                "format": FORMAT,
+                "entries": [
+                    {"envelope": base64.b64encode(e.envelope).decode(), "tlog_proof": e.tlog_proof.decode()}
+                    for e in self.exhibits
+                ],
+                "openings": [
+                    {
+                        "leaf_hash": o.leaf_hash,
+                        "field": o.field,
+                        "commitment": o.opening.commitment,
+                        "value": o.opening.value,
+                        "salt": base64.b64encode(o.opening.salt).decode(),
+                    }
+                    for o in self.openings
+                ],
+            }
+        )
+
+    def find(self, leaf: str) -> Exhibit | None:
+        """Return the entry with this leaf hash, if the bundle has it."""
+        return next((exhibit for exhibit in self.exhibits if exhibit.leaf_hash == leaf), None)
+
+    def opening(self, leaf: str, field: str) -> Opening | None:
+        """Return the disclosed opening of one field of one statement."""
+        return next((o.opening for o in self.openings if o.leaf_hash == leaf and o.field == field), None)
+
+    def of_kind(self, kind: str) -> Sequence[tuple[Exhibit, Statement[Predicate]]]:
+        """Return the entries of one kind of statement, in the order of the bundle."""
+        read = ((exhibit, exhibit.statement()) for exhibit in self.exhibits)
+        return [(exhibit, statement) for exhibit, statement in read if statement.kind == kind]
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise EvidenceError(f"{text[:40]!r} in the evidence is not base64.") from error

@@ -1,0 +1,331 @@
+"""Checking evidence with nothing but the file: no database, no account, no network.
+
+The checks are numbered, and reading this module is reading what verification means:
+
+1. ``c2pa-integrity``: the C2PA manifest binds these very bytes.
+2. ``c2pa-trust``: its signer is one of the reader's own trust anchors.
+3. ``content-digest``: the sound is the sound the statement is about.
+4. ``envelope-signature``: the statement is signed by a key registered earlier in the same log.
+5. ``log-inclusion``: statement and key lie in the tree of the checkpoint they came with.
+6. ``checkpoint-signature``: that checkpoint is signed by the log the key was registered in.
+7. ``log-trust``: that log is one the reader's own policy accepts.
+8. ``fingerprint``: the audio sounds as the statement says.
+
+A key found in the evidence proves consistency, never trust: 2 and 7 can only pass against what the
+reader brought along.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from fingerprint.audio import decode
+from fingerprint.chroma import fingerprint
+from fingerprint.digest import content_digest, is_lossless
+from fingerprint.errors import FingerprintError
+from fingerprint.iscc import audio_code, distance
+
+from ledger.checkpoint import Checkpoint, open_checkpoint
+from ledger.envelope import Envelope, verify
+from ledger.errors import LedgerError
+from ledger.keys import Ed25519Verifier
+from ledger.note import Note, NoteVerifier
+from ledger.proof import TlogProof
+from provenance.bundle import EvidenceBundle, Exhibit
+from provenance.errors import EvidenceError, ProvenanceError
+from provenance.identity import digest, digest_bytes, file_digest
+from provenance.predicate import EditPredicate, GenerationPredicate, KeyPredicate, RenditionPredicate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from fingerprint.audio import Audio
+    from ledger.policy import Policy
+
+    from provenance.manifest import ManifestReport
+    from provenance.predicate import Predicate
+    from provenance.statement import Statement
+
+Result = Literal["pass", "fail", "not-checked"]
+CHECK_IDS = (
+    "c2pa-integrity",
+    "c2pa-trust",
+    "content-digest",
+    "envelope-signature",
+    "log-inclusion",
+    "checkpoint-signature",
+    "log-trust",
+    "fingerprint",
+    "licence",
+)
+MAX_ISCC_DISTANCE = 8
+"""Bits of 64 by which a lossy copy's Audio-Code may differ (measured: ``docs/benchmarks.md``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One numbered check.
+
+    Attributes:
+        id: One of :data:`CHECK_IDS`, or ``package-…`` and ``part:…`` for packages.
+        detail: What was found, in a sentence; for ``not-checked``, why.
+    """
+
+    id: str
+    result: Result
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the reader brings along.
+
+    Attributes:
+        policy: C2SP tlog-policy: which logs and witnesses are accepted.
+        own_log: The verifier key of the reader's own home, accepted where there is no policy.
+        anchors: PEM certificates from which a C2PA signer must descend.
+    """
+
+    policy: Policy | None = None
+    own_log: str = ""
+    anchors: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The checks of one file, and the statement they are about.
+
+    Attributes:
+        checks: In the order of :data:`CHECK_IDS`, without ``licence``, which is for the layer above.
+        statement: The generation or edit the file carries; None when it cannot be read.
+        leaf_hash: Of that statement's entry; empty when it cannot be read.
+    """
+
+    checks: tuple[Check, ...]
+    statement: Statement[Predicate] | None
+    leaf_hash: str
+
+
+def verify_file(path: Path, report: ManifestReport, trust: Trust, bundle: EvidenceBundle | None = None) -> Verification:
+    """Run the eight checks on one audio file.
+
+    Args:
+        path: The file.
+        report: What :func:`provenance.manifest.read` found in it.
+        trust: The reader's own policy and anchors.
+        bundle: Evidence that came with the file, for what a file cannot carry about itself.
+
+    Raises:
+        FingerprintError: The file is not audio that can be decoded.
+    """
+    checks = [_integrity(report), _signer_trust(report, trust)]
+    if report.ledger is None:
+        reason = "the file carries no org.linernotes.ledger assertion: Liner Notes did not make it"
+        checks += [Check(name, "not-checked", reason) for name in CHECK_IDS[2:8]]
+        return Verification(tuple(checks), None, "")
+    entry = Exhibit(report.ledger.envelope, report.ledger.tlog_proof.encode())
+    key = Exhibit(report.ledger.key_envelope, report.ledger.key_tlog_proof.encode())
+    audio = decode(path)
+    statement = _statement(entry)
+    rendition = _rendition(path, entry, bundle)
+    checks += [
+        _content(path, audio, statement, rendition),
+        envelope_signature(entry, key),
+        log_inclusion(entry, key),
+        checkpoint_signature(entry, key),
+        log_trust(entry, key, trust),
+        _fingerprint(path, audio, statement, report),
+    ]
+    if report.ledger.leaf_hash != entry.leaf_hash:
+        detail = f"the manifest names the leaf {report.ledger.leaf_hash}, but its envelope hashes to {entry.leaf_hash}"
+        checks[4] = Check("log-inclusion", "fail", detail)
+    return Verification(tuple(checks), statement, entry.leaf_hash)
+
+
+def envelope_signature(entry: Exhibit, key: Exhibit) -> Check:
+    """Check 4: the statement is signed by a service key that was registered before it."""
+    return _checked("envelope-signature", lambda: _signature_detail(entry, key))
+
+
+def log_inclusion(entry: Exhibit, key: Exhibit) -> Check:
+    """Check 5: the inclusion proofs of statement and key lead to the roots they came with."""
+    return _checked("log-inclusion", lambda: _inclusion_detail(entry, key))
+
+
+def checkpoint_signature(entry: Exhibit, key: Exhibit) -> Check:
+    """Check 6: both checkpoints are signed by the log that the key statement names."""
+    return _checked("checkpoint-signature", lambda: _checkpoint_detail(entry, key))
+
+
+def log_trust(entry: Exhibit, key: Exhibit, trust: Trust) -> Check:
+    """Check 7: the reader's policy, or the reader's own log, accepts the checkpoints."""
+    if trust.policy is None and not trust.own_log:
+        return Check("log-trust", "not-checked", f"no policy was given; the log says it is {_log_vkey(key)}")
+    if trust.policy is None and _log_vkey(key) != trust.own_log:
+        detail = f"no policy was given, and it is not this home's own log; the log says it is {_log_vkey(key)}"
+        return Check("log-trust", "not-checked", detail)
+    return _checked("log-trust", lambda: _trust_detail(entry, key, trust))
+
+
+def registered_key(exhibit: Exhibit) -> tuple[KeyPredicate, Ed25519Verifier]:
+    """Return the key that a ``key`` statement registers, after checking its proof of possession.
+
+    Raises:
+        EvidenceError: It is not such a statement, or is not signed with the key itself.
+    """
+    predicate = exhibit.statement().predicate
+    if not isinstance(predicate, KeyPredicate) or predicate.algorithm != "ed25519":
+        raise EvidenceError("the entry that should register the signing key is not an Ed25519 key statement")
+    try:
+        verifier = Ed25519Verifier(base64.b64decode(predicate.public_key, validate=True))
+        verify(Envelope.parse(exhibit.envelope), verifier)
+    except (LedgerError, binascii.Error) as error:
+        raise EvidenceError(f"the key statement is not signed by the key it registers: {error}") from error
+    if verifier.keyid != predicate.keyid:
+        raise EvidenceError(f"the key statement names {predicate.keyid}, but registers {verifier.keyid}")
+    return predicate, verifier
+
+
+def _integrity(report: ManifestReport) -> Check:
+    if report.intact:
+        return Check("c2pa-integrity", "pass", f"manifest {report.manifest_id} binds these bytes")
+    return Check("c2pa-integrity", "fail", "; ".join(report.failures) or "the manifest does not validate")
+
+
+def _signer_trust(report: ManifestReport, trust: Trust) -> Check:
+    if trust.anchors is None:
+        detail = f"no trust anchors were given; the manifest says it is signed by {report.signer}"
+        return Check("c2pa-trust", "not-checked", detail)
+    if report.trusted:
+        return Check("c2pa-trust", "pass", f"signed by {report.signer}, under the given anchors")
+    return Check("c2pa-trust", "fail", f"signed by {report.signer}, which no given anchor vouches for")
+
+
+def _statement(entry: Exhibit) -> Statement[Predicate] | None:
+    try:
+        return entry.statement()
+    except EvidenceError:
+        return None  # check 4 reports what is wrong with it
+
+
+def _rendition(path: Path, entry: Exhibit, bundle: EvidenceBundle | None) -> RenditionPredicate | None:
+    if bundle is None:
+        return None
+    asset = file_digest(path)
+    predicates = (statement.predicate for _, statement in bundle.of_kind("rendition"))
+    return next(
+        (
+            predicate
+            for predicate in predicates
+            if isinstance(predicate, RenditionPredicate)
+            and predicate.asset_digest == asset
+            and predicate.of == entry.leaf_hash
+        ),
+        None,
+    )
+
+
+def _content(
+    path: Path, audio: Audio, statement: Statement[Predicate] | None, rendition: RenditionPredicate | None
+) -> Check:
+    name = "content-digest"
+    if statement is None or not isinstance(statement.predicate, GenerationPredicate | EditPredicate):
+        return Check(name, "fail", "the entry in the manifest is not a generation or an edit")
+    content = statement.predicate.content
+    stated = {content.content_digest} | {file.content_digest for file in content.files if file.role == "stem"}
+    if rendition is not None:
+        stated.add(rendition.content_digest)
+    elif not is_lossless(path):
+        detail = (
+            "a lossy file has a digest of its own, which stands in its rendition entry; that entry travels in a "
+            "package or an evidence file, and none came with this file"
+        )
+        return Check(name, "not-checked", detail)
+    found = content_digest(path, audio)
+    if found in stated:
+        return Check(name, "pass", f"the sound is {found}")
+    return Check(name, "fail", f"the sound is {found}, and the statement is about {content.content_digest}")
+
+
+def _fingerprint(path: Path, audio: Audio, statement: Statement[Predicate] | None, report: ManifestReport) -> Check:
+    name = "fingerprint"
+    if statement is None or not isinstance(statement.predicate, GenerationPredicate | EditPredicate):
+        return Check(name, "fail", "the entry in the manifest is not a generation or an edit")
+    stated = statement.predicate.content.fingerprint
+    if report.iscc != stated.iscc and statement.predicate.content.content_digest == content_digest(path, audio):
+        return Check(name, "fail", f"the manifest's soft binding is {report.iscc}, the statement's {stated.iscc}")
+    try:
+        print_ = fingerprint(audio)
+    except FingerprintError as error:
+        return Check(name, "not-checked", f"the audio cannot be fingerprinted: {error}")
+    if digest(print_.to_bytes()) == stated.digest:
+        return Check(name, "pass", f"identical to the recorded one, {stated.iscc}")
+    code = audio_code(print_)
+    bits = distance(code, report.iscc)
+    if bits <= MAX_ISCC_DISTANCE:
+        return Check(name, "pass", f"{code} differs from the recorded {report.iscc} in {bits} of 64 bits")
+    return Check(name, "fail", f"{code} differs from the recorded {report.iscc} in {bits} of 64 bits")
+
+
+def _signature_detail(entry: Exhibit, key: Exhibit) -> str:
+    predicate, verifier = registered_key(key)
+    if predicate.role != "service":
+        raise EvidenceError(f"the statement is signed with a key registered as {predicate.role}, not as service")
+    verify(Envelope.parse(entry.envelope), verifier)
+    if _proof(key).index >= _proof(entry).index:
+        raise EvidenceError("the signing key was registered after the statement it signed")
+    return f"signed by {predicate.keyid}, registered at index {_proof(key).index}"
+
+
+def _inclusion_detail(entry: Exhibit, key: Exhibit) -> str:
+    for exhibit in (key, entry):
+        proof = _proof(exhibit)
+        checkpoint = _checkpoint(proof)
+        proof.inclusion(checkpoint).verify(digest_bytes(exhibit.leaf_hash), checkpoint.root_hash)
+    return f"entry {_proof(entry).index} of {_checkpoint(_proof(entry)).size}, leaf {entry.leaf_hash}"
+
+
+def _checkpoint_detail(entry: Exhibit, key: Exhibit) -> str:
+    verifier = NoteVerifier.parse(_log_vkey(key))
+    for exhibit in (key, entry):
+        origin = open_checkpoint(_proof(exhibit).checkpoint_note, [verifier]).origin
+        if origin != verifier.name:
+            raise EvidenceError(f"the checkpoint is of {origin}, and its signer is called {verifier.name}")
+    return f"signed by {verifier.vkey}"
+
+
+def _trust_detail(entry: Exhibit, key: Exhibit, trust: Trust) -> str:
+    for exhibit in (key, entry):
+        note = _proof(exhibit).checkpoint_note
+        if trust.policy is not None:
+            trust.policy.check(note)
+        else:
+            open_checkpoint(note, [NoteVerifier.parse(trust.own_log)])
+    return "the given policy accepts the log" if trust.policy is not None else "it is this home's own log"
+
+
+def _proof(exhibit: Exhibit) -> TlogProof:
+    return TlogProof.parse(exhibit.tlog_proof)
+
+
+def _checkpoint(proof: TlogProof) -> Checkpoint:
+    return Checkpoint.parse(Note.parse(proof.checkpoint_note).text)
+
+
+def _log_vkey(key: Exhibit) -> str:
+    try:
+        predicate = key.statement().predicate
+    except EvidenceError:
+        return "unreadable"
+    return predicate.log_vkey if isinstance(predicate, KeyPredicate) else "not named"
+
+
+def _checked(name: str, work: Callable[[], str]) -> Check:
+    try:
+        return Check(name, "pass", work())
+    except (LedgerError, ProvenanceError) as error:
+        return Check(name, "fail", str(error))

@@ -1,0 +1,40 @@
+import os
+
+import pytest
+
+from provenance.errors import ObjectError
+from provenance.identity import digest
+from provenance.objects import ObjectStore
+
+
+def test_what_is_put_is_read_back_under_its_digest(tmp_path) -> None:
+    objects = ObjectStore(tmp_path / "objects")
+    name = objects.put_bytes(b"music")
+    assert name == digest(b"music")
+    assert objects.read(name) == b"music"
+    assert list(objects.names()) == [name]
+    assert objects.put_bytes(b"music") == name
+    assert not list((tmp_path / "objects" / "staging").iterdir())
+
+
+def test_a_missing_and_an_altered_object_are_reported(tmp_path) -> None:
+    objects = ObjectStore(tmp_path)
+    name = objects.put_bytes(b"music")
+    objects.path(name).write_bytes(b"noise")
+    assert not objects.is_intact(name)
+    with pytest.raises(ObjectError, match="altered"):
+        objects.read(name)
+    objects.path(name).unlink()
+    with pytest.raises(ObjectError, match="missing"):
+        objects.read(name)
+
+
+def test_a_full_disk_is_an_error_that_says_what_to_do(tmp_path, monkeypatch) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    objects = ObjectStore(tmp_path)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ObjectError, match="No space left on device"):
+        objects.put_bytes(b"music")
+    assert not list(objects.names())

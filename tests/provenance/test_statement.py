@@ -1,0 +1,122 @@
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provenance.disclosure import commit
+from provenance.errors import StatementError
+from provenance.identity import Digest, digest, new_id
+from provenance.predicate import PREDICATES, PartyPredicate, RenditionPredicate
+from provenance.statement import STATEMENT_TYPE, Statement, Subject, header, parse
+
+SOME = digest(b"some")
+
+
+def party(name: str = "Ada") -> Statement[PartyPredicate]:
+    predicate = PartyPredicate.model_validate(
+        header(PartyPredicate)
+        | {"party_id": new_id(), "kind": "person", "relation": "owner", "name": commit(name).commitment}
+    )
+    return Statement((Subject(predicate.party_id, SOME),), predicate)
+
+
+def altered(statement: Statement[PartyPredicate], **members: object) -> bytes:
+    document = json.loads(statement.to_bytes())
+    document["predicate"] |= members
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+@given(st.text(max_size=50), st.integers(0, 2**53 - 1), st.sampled_from(["", digest(b"take")]))
+def test_parsing_gives_back_what_was_written(part: str, size: int, encoded_from: str) -> None:
+    predicate = RenditionPredicate.model_validate(
+        header(RenditionPredicate)
+        | {
+            "recording_id": new_id(),
+            "of": SOME,
+            "part": part or "mix",
+            "media_type": "audio/wav",
+            "asset_digest": SOME,
+            "bytes": size,
+            "content_digest": SOME,
+            "encoded_from": encoded_from,
+            "manifest_id": "urn:c2pa:1",
+        }
+    )
+    statement = Statement((Subject("a", SOME), Subject("b", digest(b"b"))), predicate)
+    assert parse(statement.to_bytes()) == statement
+
+
+def test_the_wire_form_is_an_in_toto_statement() -> None:
+    document = json.loads(party().to_bytes())
+    assert document["_type"] == STATEMENT_TYPE
+    assert document["predicateType"] == "https://linernotes.org/party/v1"
+    assert document["subject"][0]["digest"] == {"sha256": SOME.removeprefix("sha256:")}
+
+
+def test_every_predicate_says_how_each_fact_is_known() -> None:
+    for kind, predicate in PREDICATES.items():
+        assert predicate.KNOWN, kind
+        assert set(predicate.KNOWN) <= set(predicate.model_fields), kind
+
+
+def test_no_predicate_can_hold_a_float() -> None:
+    with pytest.raises(StatementError, match="malformed at party_id"):
+        parse(altered(party(), party_id=1.5))
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"name": "Ada Lovelace"}, "name"),
+        ({"kind": "machine"}, "kind"),
+        ({"time": "2026-11-20"}, "time"),
+        ({"time": "2026-13-20T00:00:00Z"}, "time"),
+        ({"surprise": "x"}, "surprise"),
+        ({"known": {"name": "proven"}}, "predicate"),
+    ],
+)
+def test_a_malformed_predicate_is_refused_with_the_place(change: dict[str, object], where: str) -> None:
+    with pytest.raises(StatementError, match=f"malformed at {where}"):
+        parse(altered(party(), **change))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"[]", b"{}", b"\xff", b'{"_type":1}', b"[" * 100_000, b"null", b'{"a":NaN}'],
+)
+def test_what_is_no_statement_is_refused(payload: bytes) -> None:
+    with pytest.raises(StatementError):
+        parse(payload)
+
+
+def test_a_statement_in_other_bytes_is_refused() -> None:
+    payload = party().to_bytes()
+    with pytest.raises(StatementError, match="RFC 8785"):
+        parse(payload.replace(b'{"_type"', b'{ "_type"', 1))
+
+
+def test_unknown_kinds_and_types_are_refused() -> None:
+    payload = party().to_bytes()
+    with pytest.raises(StatementError, match="predicate type"):
+        parse(payload.replace(b"/party/v1", b"/party/v2"))
+    with pytest.raises(StatementError, match="_type"):
+        parse(payload.replace(b"Statement/v1", b"Statement/v0"))
+
+
+@given(st.data())
+def test_no_flipped_bit_gives_the_same_statement(data: st.DataObject) -> None:
+    statement = party()
+    payload = bytearray(statement.to_bytes())
+    position = data.draw(st.integers(0, len(payload) * 8 - 1))
+    payload[position // 8] ^= 1 << position % 8
+    with contextlib.suppress(StatementError):
+        assert parse(bytes(payload)) != statement
+
+
+def test_subjects_need_a_digest() -> None:
+    payload = party().to_bytes().replace(SOME.removeprefix("sha256:").encode(), b"12")
+    with pytest.raises(StatementError, match="no SHA-256"):
+        parse(payload)
+    assert Digest(SOME)
