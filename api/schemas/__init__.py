@@ -1,0 +1,1 @@
+"""The names of the HTTP interface, and of every --json answer."""

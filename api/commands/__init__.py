@@ -1,0 +1,1 @@
+"""The commands of ``linernotes``, one module for each noun. Imports that cost time happen inside them."""

@@ -1,0 +1,78 @@
+"""``log`` and ``db``: the ledger itself, and the tables that follow from it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.commands.output import JsonOption, open_home, print_json, progress_bar, say
+
+log = typer.Typer(no_args_is_help=True, help="The transparency log.")
+db = typer.Typer(no_args_is_help=True, help="The database.")
+_CHECK_FAILED = 1
+
+
+@log.command()
+def checkpoint() -> None:
+    """Print the newest signed checkpoint (C2SP tlog-checkpoint)."""
+    sys.stdout.write(open_home().log.checkpoint().decode())
+
+
+@log.command()
+def proof(
+    entry: Annotated[str, typer.Argument(metavar="INDEX|LEAF", help="Index, or leaf hash.")],
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .tlog-proof file to write.")],
+    json: JsonOption = False,
+) -> None:
+    """Write the proof that an entry is in the log (C2SP tlog-proof)."""
+    from api.proofs import write_proof
+
+    written = write_proof(open_home(), entry, output)
+    if json:
+        print_json(written)
+    else:
+        say(f"{output}: entry {written.log_index} of {written.tree_size}, leaf {written.leaf_hash}")
+
+
+@log.command()
+def fsck(*, json: JsonOption = False) -> None:
+    """Rehash everything that was ever recorded; exit 1 when something does not hold."""
+    from api.integrity import fsck as check
+    from api.schemas.log import Fsck, ProblemFound
+
+    with progress_bar() as tell:
+        report = check(open_home(), tell)
+    problems = [ProblemFound(what=p.what, where=p.where) for p in report.problems]
+    warnings = [ProblemFound(what=p.what, where=p.where) for p in report.warnings]
+    if json:
+        print_json(Fsck(entries=report.entries, problems=problems, warnings=warnings))
+    else:
+        for kind, found in (("problem", problems), ("warning", warnings)):
+            for each in found:
+                say(f"{kind}: {each.where}: {each.what}")
+        say(f"{report.entries} entries, {len(problems)} problems, {len(warnings)} warnings")
+    if problems:
+        raise typer.Exit(_CHECK_FAILED)
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the database to this release; opening a home does the same."""
+    from migrations.upgrade import current_revision
+
+    say(f"The database is at {current_revision(open_home().engine)}.")
+
+
+@db.command()
+def rebuild() -> None:
+    """Drop the projections and fold the log again."""
+    from api.integrity import rebuild as fold
+
+    folded, same = fold(open_home())
+    say(
+        f"{folded} entries folded; the rows are {'the same as before' if same else 'not the same: they were repaired'}."
+    )

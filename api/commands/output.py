@@ -1,0 +1,81 @@
+"""How commands speak: answers on stdout, everything else on stderr, JSON when asked."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pydantic import BaseModel
+
+    from api.home import Home
+    from api.recording import Progress
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+def open_home() -> Home:
+    """Open the home that the settings name, making it at first use."""
+    from api.home import Home
+    from api.settings import load_settings
+
+    return Home(load_settings())
+
+
+def print_json(answer: BaseModel) -> None:
+    """Print an answer as exactly one JSON object."""
+    sys.stdout.write(answer.model_dump_json(indent=2) + "\n")
+
+
+def say(text: str = "") -> None:
+    """Print a line for people."""
+    sys.stdout.write(text + "\n")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+    """Print a table for people; what a cell holds is never read as markup."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(str(cell)) for cell in row))
+    Console(file=sys.stdout, soft_wrap=False, width=None if sys.stdout.isatty() else 140).print(made)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Show the stages of long work on stderr, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _stage, _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        TextColumn("{task.description:<22}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=Console(file=sys.stderr),
+        transient=True,
+    )
+    tasks: dict[str, Any] = {}
+    with bar:
+
+        def tell(stage: str, done: int, total: int) -> None:
+            for name, task in tasks.items():
+                if name != stage:
+                    bar.update(task, completed=1, total=1)
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        yield tell

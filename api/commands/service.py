@@ -1,0 +1,46 @@
+"""``serve``, ``demo`` and ``vocabulary``: the HTTP service, the whole story, and the words that steer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.commands.output import open_home, say, table
+
+
+def serve(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8017,
+) -> None:
+    """Serve the HTTP interface; its description is at /openapi.json."""
+    import uvicorn
+
+    from api.app import create_app
+
+    uvicorn.run(create_app(open_home()), host=host, port=port, log_level="warning", server_header=False)
+
+
+def demo(
+    *,
+    folder: Annotated[Path, typer.Option(help="Where the demonstration leaves its files.")] = Path("demo"),
+) -> None:
+    """Tell the whole story once, with real audio: make, edit, check, export, verify."""
+    from api.demo import run
+
+    run(folder)
+
+
+def vocabulary() -> None:
+    """Print the words that a prompt is read by, and what they set."""
+    from generator.vocabulary import RULES
+
+    rows = [
+        (", ".join(rule.words), effect.control, effect.value, "sets" if effect.firm else "hints at")
+        for rule in RULES
+        for effect in rule.effects
+    ]
+    table(("words", "control", "value", ""), rows)
+    say("Every other word of a prompt is reported as not understood.")

@@ -1,0 +1,112 @@
+"""The content of one state of a recording: measured, and kept before any entry names it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import rfc8785
+
+from fingerprint.audio import Audio, encode
+from fingerprint.chroma import Fingerprint, fingerprint
+from fingerprint.digest import pcm_digest
+from fingerprint.iscc import audio_code
+from generator.midi import write_midi
+from provenance import predicate
+from provenance.identity import Digest, digest
+from provenance.predicate import Content, File
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from api.home import Home
+    from generator.take import Pcm, Take
+    from provenance.difference import Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the software found out about a sound.
+
+    Attributes:
+        audio: The samples, as the fingerprint package takes them.
+        content_digest: Their digest.
+        fingerprint: Their chromaprint, over the full length.
+        iscc: Their ISO 24138 Audio-Code.
+    """
+
+    audio: Audio
+    content_digest: Digest
+    fingerprint: Fingerprint
+    iscc: str
+
+
+def measure(pcm: Pcm) -> Measured:
+    """Compute everything by which a sound can be recognised."""
+    audio = Audio(pcm.samples, pcm.sample_rate)
+    print_ = fingerprint(audio)
+    return Measured(audio, Digest(pcm_digest(audio)), print_, audio_code(print_))
+
+
+def keep(
+    home: Home, take: Take, measured: Measured, *, source: Path | None = None, difference: Difference | None = None
+) -> Content:
+    """Store everything a statement will point at, and return the description it will carry."""
+    score = rfc8785.dumps(take.score.to_document())
+    files = [
+        File(role="score", name="score.json", media_type="application/json", asset_digest=home.objects.put_bytes(score))
+    ]
+    with home.objects.staging() as folder:
+        midi = folder / "score.mid"
+        write_midi(take.score, midi)
+        files.append(File(role="midi", name="score.mid", media_type="audio/midi", asset_digest=home.objects.put(midi)))
+        for stem in take.stems:
+            audio = Audio(stem.pcm.samples, stem.pcm.sample_rate)
+            path = folder / f"{file_name(stem.name)}.flac"
+            encode(audio, path, media_type="audio/flac")
+            files.append(
+                File(
+                    role="stem",
+                    name=path.name,
+                    media_type="audio/flac",
+                    content_digest=pcm_digest(audio),
+                    asset_digest=home.objects.put(path),
+                )
+            )
+    if source is not None and difference is not None:
+        files += _evidence_of_edit(home, source, difference)
+    return Content(
+        content_digest=measured.content_digest,
+        score_digest=take.score.digest,
+        fingerprint=predicate.Fingerprint(
+            iscc=measured.iscc,
+            algorithm=measured.fingerprint.algorithm,
+            digest=digest(measured.fingerprint.to_bytes()),
+            duration_ms=measured.fingerprint.duration_ms,
+        ),
+        files=tuple(files),
+        notes=sum(len(voice.notes) for voice in take.score.voices),
+    )
+
+
+def _evidence_of_edit(home: Home, source: Path, difference: Difference) -> list[File]:
+    document = rfc8785.dumps(difference.to_document())
+    return [
+        File(
+            role="source",
+            name="edited.mid",
+            media_type="audio/midi",
+            asset_digest=home.objects.put_bytes(source.read_bytes()),
+        ),
+        File(
+            role="difference",
+            name="difference.json",
+            media_type="application/json",
+            asset_digest=home.objects.put_bytes(document),
+        ),
+    ]
+
+
+def file_name(part: str) -> str:
+    """Return a stem's name as it stands in file names: ``Violin I`` becomes ``violin-i``."""
+    return part.casefold().replace(" ", "-")

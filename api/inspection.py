@@ -1,0 +1,223 @@
+"""From a file or package to a report: what it says, and what of it holds, with nothing but the file.
+
+Nothing here opens a database. The reader's own policy and trust anchors come from the command line or
+the settings; a home's own log and test credential are accepted where that home is the reader's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from api.errors import NothingThereError, UsageError
+from fingerprint.errors import FingerprintError
+from ledger.errors import LedgerError
+from ledger.policy import Policy
+from provenance import manifest
+from provenance.bundle import EvidenceBundle
+from provenance.errors import EvidenceError, ProvenanceError, UnsupportedMediaError
+from provenance.package import EXPORT_EVIDENCE, Package, is_package, opened
+from provenance.predicate import CheckPredicate, EditPredicate, ExportPredicate, GenerationPredicate
+from provenance.verify import (
+    Check,
+    Trust,
+    Verification,
+    checkpoint_signature,
+    envelope_signature,
+    log_inclusion,
+    log_trust,
+    verify_file,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from api.settings import Settings
+
+EVIDENCE = "data/evidence.json"
+VERDICT = "data/verdict.json"
+CLOSURE = "data/closure.json"
+_AUDIO = frozenset({".wav", ".flac", ".mp3", ".m4a"})
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """The checks of one file or package.
+
+    Attributes:
+        recording_id: As the evidence names it; empty when it names none.
+        checks: Numbered by their order.
+    """
+
+    path: Path
+    recording_id: str
+    checks: tuple[Check, ...]
+
+    @property
+    def verified(self) -> bool:
+        """No check failed, and the file carries evidence of ours."""
+        return all(check.result != "fail" for check in self.checks)
+
+
+def trust_of(settings: Settings, policy: Path | None = None, anchors: Path | None = None) -> Trust:
+    """Gather what the reader accepts, without opening the home's database.
+
+    Raises:
+        UsageError: A file that was named cannot be read, or is not what it must be.
+    """
+    policy = policy or settings.policy
+    anchors = anchors or settings.trust_anchors
+    own = settings.home / "keys"
+    own_log = own / "log.vkey"
+    own_anchor = own / "c2pa" / "anchor.pem"
+    return Trust(
+        policy=_policy(policy) if policy else None,
+        own_log=own_log.read_text(encoding="utf-8").strip() if own_log.is_file() else "",
+        anchors=_bytes(anchors)
+        if anchors
+        else own_anchor.read_bytes()
+        if own_anchor.is_file() and not policy
+        else None,
+    )
+
+
+def inspect(path: Path, trust: Trust) -> Inspection:
+    """Check an audio file or a package.
+
+    Raises:
+        NothingThereError: The file carries no credentials.
+        UsageError: It is neither audio nor a package.
+    """
+    if not path.exists():
+        raise UsageError(f"There is no file {path}.")
+    try:
+        if is_package(path):
+            with opened(path) as package:
+                return _package(path, package, trust)
+        verification = _file(path, trust, _evidence_beside(path))
+    except UnsupportedMediaError as error:
+        raise UsageError(str(error)) from error
+    except (FingerprintError, EvidenceError) as error:
+        raise UsageError(str(error)) from error
+    licence = Check("licence", "not-checked", "a verdict travels in a package, not in a single file")
+    return Inspection(path, _recording_id(verification), (*verification.checks, licence))
+
+
+def _file(path: Path, trust: Trust, bundle: EvidenceBundle | None) -> Verification:
+    report = manifest.read(path, trust.anchors or trust.own_anchors)
+    if report is None:
+        raise NothingThereError(
+            f"{path} carries no C2PA credentials: nothing in it can be checked. If it was made here, look it up by its "
+            "sound: linernotes identify FILE"
+        )
+    return verify_file(path, report, trust, bundle)
+
+
+def _package(path: Path, package: Package, trust: Trust) -> Inspection:
+    problems = package.problems()
+    checks = [
+        Check("package-integrity", "fail" if problems else "pass", "; ".join(problems[:5]) or "every file is as listed")
+    ]
+    bundle = _bundle(package.root / EVIDENCE)
+    checks += _export_checks(package, trust)
+    master, *others = _audio_files(package)
+    verification = _file(master, trust, bundle)
+    checks += verification.checks
+    checks.append(_licence(package, bundle, verification))
+    checks += [_part(each, trust, bundle, verification.leaf_hash) for each in others]
+    return Inspection(path, _recording_id(verification), tuple(checks))
+
+
+def _export_checks(package: Package, trust: Trust) -> list[Check]:
+    """The export statement covers the list of files, and is itself in the log."""
+    bundle = _bundle(package.root / EXPORT_EVIDENCE)
+    exports, keys = bundle.of_kind("export"), bundle.of_kind("key")
+    if len(exports) != 1 or len(keys) != 1:
+        return [Check("package-signature", "fail", f"{EXPORT_EVIDENCE} does not hold one export and one key statement")]
+    [(export, statement)], [(key, _)] = exports, keys
+    predicate = statement.predicate
+    if not isinstance(predicate, ExportPredicate) or predicate.package_digest != package.digest:
+        detail = (
+            f"the signed list of files is {getattr(predicate, 'package_digest', '?')}, this one is {package.digest}"
+        )
+        return [Check("package-signature", "fail", detail)]
+    made = [
+        envelope_signature(export, key),
+        log_inclusion(export, key),
+        checkpoint_signature(export, key),
+    ]
+    failed = [check.detail for check in made if check.result == "fail"]
+    trusted = log_trust(export, key, trust)
+    return [
+        Check("package-signature", "fail" if failed else "pass", "; ".join(failed) or made[0].detail),
+        Check("package-log-trust", trusted.result, trusted.detail),
+    ]
+
+
+def _part(path: Path, trust: Trust, bundle: EvidenceBundle, leaf_hash: str) -> Check:
+    """A further audio file of a package: one line for all of its checks."""
+    name = f"part:{path.name}"
+    try:
+        verification = _file(path, trust, bundle)
+    except (NothingThereError, ProvenanceError, FingerprintError) as error:
+        return Check(name, "fail", str(error))
+    failed = [f"{check.id}: {check.detail}" for check in verification.checks if check.result == "fail"]
+    if verification.leaf_hash != leaf_hash:
+        failed.append("it belongs to another recording")
+    passed = sum(check.result == "pass" for check in verification.checks)
+    return Check(name, "fail" if failed else "pass", "; ".join(failed) or f"{passed} checks pass, none fails")
+
+
+def _licence(package: Package, bundle: EvidenceBundle, verification: Verification) -> Check:
+    """The verdict is the one that was recorded, and today's rules still give it."""
+    from api.rights import decided_again  # noqa: PLC0415 - only packages need the rules
+
+    name = "licence"
+    checks = [(e, s.predicate) for e, s in bundle.of_kind("check") if isinstance(s.predicate, CheckPredicate)]
+    if len(checks) != 1:
+        return Check(name, "not-checked", "no verdict came with the package")
+    [(exhibit, predicate)] = checks
+    opening = bundle.opening(exhibit.leaf_hash, "verdict")
+    verdict = _bytes(package.root / VERDICT)
+    if opening is None or opening.commitment != predicate.verdict or opening.value.encode() != verdict:
+        return Check(name, "fail", f"{VERDICT} is not the verdict that was recorded in the log")
+    if predicate.of != verification.leaf_hash:
+        return Check(name, "fail", "the verdict is about another recording")
+    return Check(name, *decided_again(_bytes(package.root / CLOSURE), verdict))
+
+
+def _audio_files(package: Package) -> list[Path]:
+    """The mix first; the other parts by name."""
+    found = sorted(path for path in package.payload.rglob("*") if path.suffix in _AUDIO)
+    mixes = [path for path in found if path.parent.name == "audio"]
+    if not mixes:
+        raise EvidenceError("The package holds no audio in data/audio: it was not made by linernotes export.")
+    return mixes + [path for path in found if path not in mixes]
+
+
+def _evidence_beside(path: Path) -> EvidenceBundle | None:
+    beside = path.with_name(path.name + ".evidence")
+    return _bundle(beside) if beside.is_file() else None
+
+
+def _bundle(path: Path) -> EvidenceBundle:
+    return EvidenceBundle.parse(_bytes(path))
+
+
+def _recording_id(verification: Verification) -> str:
+    predicate = verification.statement.predicate if verification.statement else None
+    return predicate.recording_id if isinstance(predicate, GenerationPredicate | EditPredicate) else ""
+
+
+def _policy(path: Path) -> Policy:
+    try:
+        return Policy.parse(_bytes(path).decode())
+    except (LedgerError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not a tlog-policy: {error}") from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error

@@ -1,0 +1,318 @@
+"""The one way by which audio reaches a user: make, measure, keep, record, seal, hand out.
+
+Read :func:`generate` from top to bottom: each step's result is the next step's argument, and no file
+is handed out before the entries that tell of it are durable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from api.content import Measured, keep, measure
+from api.errors import UsageError
+from api.history import history, recording, rendition_of
+from api.registration import SOFTWARE
+from api.seal import MASTER, Part, format_of, hand_out, made_by, rendition, seal
+from api.weights import open_model
+from fingerprint.audio import decode
+from generator.midi import read_midi
+from generator.render import render
+from generator.request import plan
+from generator.take import Take
+from provenance import store
+from provenance.difference import compare
+from provenance.disclosure import commit
+from provenance.errors import DifferenceError
+from provenance.identity import Digest, new_id
+from provenance.predicate import Controls, EditPredicate, GenerationPredicate
+from provenance.statement import Statement, Subject, header
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from sqlalchemy.orm import Session
+
+    from api.home import Draft, Home
+    from api.weights import OpenedModel
+    from fingerprint.media import MediaType
+    from generator.request import GenerationRequest, Plan
+    from generator.score import Score
+    from ledger.log import Receipt
+    from provenance.difference import Difference
+    from provenance.predicate import Content
+    from provenance.store import Recording
+
+
+class Progress(Protocol):
+    """Told of each stage: its name, how much of it is done, and how much there is."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Report."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """A file that lies where the user asked for it."""
+
+    path: Path
+    media_type: str
+    asset_digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a generation or an edit came to.
+
+    Attributes:
+        leaf_hash: Of the generation or edit.
+        files: Every file that was handed out.
+        unmatched_words: Words of the prompt that steered nothing.
+        difference: What an edit changed; None for a generation.
+    """
+
+    recording_id: str
+    leaf_hash: Digest
+    log_index: int
+    content: Content
+    model_id: str
+    weights_digest: str
+    files: tuple[MadeFile, ...]
+    unmatched_words: tuple[str, ...] = ()
+    difference: Difference | None = None
+
+
+def generate(
+    home: Home, request: GenerationRequest, output: Path | None = None, progress: Progress | None = None
+) -> Made:
+    """Compose, render, record, seal and hand out a recording.
+
+    Args:
+        home: Where it is recorded.
+        request: What to make.
+        output: Where the audio goes; its ending chooses the format, and the MIDI file lies beside it. None
+            records and seals without handing out.
+        progress: Told of each stage.
+
+    Raises:
+        UsageError: ``output`` cannot be written, or the model is unknown.
+        GeneratorError: The request or the model cannot be used.
+    """
+    tell = progress or _silent
+    media_type = format_of(output) if output else MASTER
+    planned = plan(request)
+    model = open_model(home, request.model)
+    score = model.compose(request, planned.controls, lambda done, total: tell("composing", done, total))
+    take = _rendered(score, request.bits, tell)
+    tell("fingerprinting", 0, 1)
+    measured = measure(take.mix)
+    content = keep(home, take, measured)
+    draft = _generation(home, model, request, planned, content)
+    tell("recording", 0, 1)
+    [receipt] = home.append([draft], also=_indexed(home, draft, measured))
+    files = _deliver(home, draft, content, measured, media_type, output, tell)
+    return Made(
+        recording_id=made_by(draft).recording_id,
+        leaf_hash=draft.leaf_hash,
+        log_index=receipt.index,
+        content=content,
+        model_id=model.statement.model_id,
+        weights_digest=model.statement.weights_digest,
+        files=files,
+        unmatched_words=planned.unmatched_words,
+    )
+
+
+def edit(
+    home: Home,
+    recording_id: str,
+    edited: Path,
+    *,
+    party_id: str = "",
+    role: str = "Composer",
+    licence: str = "",
+    output: Path | None = None,
+    progress: Progress | None = None,
+) -> Made:
+    """Record what a person changed in a recording's notes, and render the result.
+
+    Args:
+        home: Where it is recorded.
+        recording_id: What was changed.
+        edited: A MIDI file saved from the one that was made with the recording.
+        party_id: Who changed it; the home's owner when empty.
+        role: DDEX ContributorRole that the person claims.
+        licence: Terms on which the person lets the change be used; empty when there are none.
+        output: As in :func:`generate`.
+        progress: Told of each stage.
+
+    Raises:
+        UsageError: The party is unknown.
+        NothingThereError: The recording is unknown.
+        DifferenceError: The file is another piece, or nothing was changed.
+        MidiError: The file is not MIDI.
+    """
+    tell = progress or _silent
+    media_type = format_of(output) if output else MASTER
+    parent = recording(home, recording_id)
+    past = history(home, parent)
+    before = past.steps[-1].score
+    after = read_midi(edited)
+    difference = _changed(before, after, edited, recording_id)
+    take = _rendered(after, _bits(_master(home, parent)), tell)
+    tell("fingerprinting", 0, 1)
+    measured = measure(take.mix)
+    content = keep(home, take, measured, source=edited, difference=difference)
+    draft = _edit(home, parent, party_id, role, licence, difference, content)
+    tell("recording", 0, 1)
+    [receipt] = home.append([draft], also=_indexed(home, draft, measured))
+    files = _deliver(home, draft, content, measured, media_type, output, tell, parent)
+    return Made(
+        recording_id=made_by(draft).recording_id,
+        leaf_hash=draft.leaf_hash,
+        log_index=receipt.index,
+        content=content,
+        model_id=past.model.model_id,
+        weights_digest=past.model.weights_digest,
+        files=files,
+        difference=difference,
+    )
+
+
+def _rendered(score: Score, bits: int, tell: Progress) -> Take:
+    tell("rendering", 0, 1)
+    stems, mix = render(score, bits)
+    return Take(score, stems, mix)
+
+
+def _generation(home: Home, model: OpenedModel, request: GenerationRequest, planned: Plan, content: Content) -> Draft:
+    controls = planned.controls
+    openings = {"prompt": commit(request.prompt), "unmatched_words": commit(" ".join(planned.unmatched_words))}
+    made = GenerationPredicate.model_validate(
+        header(GenerationPredicate)
+        | {
+            "recording_id": new_id(),
+            "model": model.leaf_hash,
+            "model_id": model.statement.model_id,
+            "weights_digest": model.statement.weights_digest,
+            "controls": Controls(
+                tonic=controls.tonic,
+                mode="major" if controls.mode == "major" else "minor",
+                beats=controls.metre[0],
+                beat_type=controls.metre[1],
+                tempo_bpm=controls.tempo_bpm,
+                bars=controls.bars,
+                density=controls.density,
+                register_=controls.register,
+                era=controls.era,
+                seed=str(request.seed),
+            ),
+            "content": content,
+            "software": SOFTWARE,
+        }
+        | {field: opening.commitment for field, opening in openings.items()}
+    )
+    return home.sign(Statement(_subject(made), made), openings)
+
+
+def _edit(
+    home: Home, parent: Recording, party_id: str, role: str, licence: str, difference: Difference, content: Content
+) -> Draft:
+    party_id = party_id or home.owner().party_id
+    with home.reading() as session:
+        party = store.find_registration(session, "party", party_id)
+    if party is None:
+        raise UsageError(f"There is no party {party_id[:80]!r}. Register the person: linernotes party add --name NAME")
+    made = EditPredicate.model_validate(
+        header(EditPredicate)
+        | {
+            "recording_id": new_id(),
+            "parent": parent.leaf_hash,
+            "parent_recording_id": parent.recording_id,
+            "party": party.leaf_hash,
+            "party_id": party_id,
+            "role": role,
+            "licence": licence,
+            "changes": difference.changes(),
+            "content": content,
+            "software": SOFTWARE,
+        }
+    )
+    return home.sign(Statement(_subject(made), made))
+
+
+def _deliver(
+    home: Home,
+    draft: Draft,
+    content: Content,
+    measured: Measured,
+    media_type: MediaType,
+    output: Path | None,
+    tell: Progress,
+    parent: Recording | None = None,
+) -> tuple[MadeFile, ...]:
+    """Seal the master and the format asked for, record both, and hand out the latter with the MIDI file."""
+    part = Part("mix", measured.audio, measured.content_digest, measured.iscc)
+    evidence = (home.exhibit(draft.leaf_hash), home.exhibit(home.service_key_leaf))
+    parent_file = _master(home, parent) if parent else None
+    wanted = dict.fromkeys((MASTER, media_type))
+    with home.objects.staging() as folder:
+        sealed = []
+        for position, each in enumerate(wanted):
+            tell("sealing", position, len(wanted))
+            sealed.append(seal(home, folder, draft, evidence, part, each, parent_file))
+    home.append([rendition(home, draft, each) for each in sealed])
+    if output is None:
+        return ()
+    midi = next(file for file in content.files if file.role == "midi")
+    beside = output.with_suffix(".mid")
+    hand_out(home, sealed[-1].asset_digest, output)
+    hand_out(home, midi.asset_digest, beside)
+    return (
+        MadeFile(output, media_type, sealed[-1].asset_digest),
+        MadeFile(beside, midi.media_type, Digest(midi.asset_digest)),
+    )
+
+
+def _changed(before: Score, after: Score, edited: Path, recording_id: str) -> Difference:
+    difference = compare(before, after)
+    if difference.is_empty:
+        raise DifferenceError(
+            f"{edited} has the same notes as the recording {recording_id}: nothing was changed, so there is nothing to "
+            "record. Save the changed notes to the file first."
+        )
+    return difference
+
+
+def _master(home: Home, parent: Recording) -> Path:
+    found = rendition_of(home, parent.recording_id, MASTER)
+    if found is None:
+        raise UsageError(
+            f"The recording {parent.recording_id} was never sealed: its making was interrupted. Make it again; an "
+            "edit needs the signed file it starts from."
+        )
+    return home.objects.path(found.asset_digest)
+
+
+def _bits(master: Path) -> int:
+    """An edit keeps the sample size of what was edited."""
+    return 16 if decode(master).samples.dtype == np.int16 else 24
+
+
+def _indexed(home: Home, draft: Draft, measured: Measured) -> Callable[[Session, Sequence[Receipt]], None]:
+    def within(session: Session, _receipts: Sequence[Receipt]) -> None:
+        home.index.add(session, made_by(draft).recording_id, measured.fingerprint)
+        home.index.seal(session)
+
+    return within
+
+
+def _subject(made: GenerationPredicate | EditPredicate) -> tuple[Subject, ...]:
+    return (Subject(made.recording_id, Digest(made.content.content_digest)),)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Report nothing."""

@@ -1,0 +1,41 @@
+"""The log itself."""
+
+from __future__ import annotations
+
+from api.schemas.base import Answer
+
+
+class ProblemFound(Answer):
+    """Something that does not hold."""
+
+    what: str
+    where: str
+
+
+class Fsck(Answer):
+    """The outcome of rehashing everything: no problems means whole."""
+
+    entries: int
+    problems: list[ProblemFound]
+    warnings: list[ProblemFound]
+
+
+class ProofWritten(Answer):
+    """A proof was written to a file."""
+
+    path: str
+    log_index: int
+    leaf_hash: str
+    tree_size: int
+
+
+class ExportMade(Answer):
+    """A package was written."""
+
+    path: str
+    recording_id: str
+    package_digest: str
+    leaf_hash: str
+    log_index: int
+    verdict: str
+    files: list[str]

@@ -1,0 +1,107 @@
+"""Reading and writing the operational tables."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from sqlalchemy import insert, select, update
+
+from api.tables import job, token
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row
+    from sqlalchemy.orm import Session
+
+JobState = Literal["queued", "running", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token as it is kept: without its secret."""
+
+    token_id: str
+    name: str
+    digest: str
+    scopes: tuple[str, ...]
+    created: str
+    revoked: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A generation that was asked for over HTTP.
+
+    Attributes:
+        request: JSON of the request; emptied when the job ends, because it holds the prompt.
+        stage: What is being done, with ``done`` of ``total``.
+        result: JSON of the answer, when done.
+        error: JSON of the problem, when failed.
+        idempotency_key: What the client called the request, with the token's id; None when it did not.
+    """
+
+    job_id: str
+    state: JobState
+    request: str
+    stage: str
+    done: int
+    total: int
+    result: str
+    error: str
+    created: str
+    idempotency_key: str | None
+
+
+def add_token(session: Session, new: Token) -> None:
+    """Keep a new token."""
+    session.execute(insert(token).values(**{**asdict(new), "scopes": " ".join(new.scopes)}))
+
+
+def find_token(session: Session, digest: str) -> Token | None:
+    """Look a token up by the digest of its secret."""
+    row = session.execute(select(token).where(token.c.digest == digest)).first()
+    return None if row is None else _token(row)
+
+
+def tokens(session: Session) -> list[Token]:
+    """Return all tokens, oldest first."""
+    return [_token(row) for row in session.execute(select(token).order_by(token.c.token_id))]
+
+
+def revoke_token(session: Session, token_id: str, when: str) -> bool:
+    """Mark a token as revoked; tell whether there is one."""
+    changed = session.execute(update(token).where(token.c.token_id == token_id).values(revoked=when))
+    return bool(changed.rowcount)  # type: ignore[attr-defined]
+
+
+def add_job(session: Session, new: Job) -> None:
+    """Keep a new job."""
+    session.execute(insert(job).values(**asdict(new)))
+
+
+def find_job(session: Session, job_id: str) -> Job | None:
+    """Look a job up."""
+    row = session.execute(select(job).where(job.c.job_id == job_id)).first()
+    return None if row is None else Job(**row._asdict())
+
+
+def job_by_idempotency_key(session: Session, key: str) -> Job | None:
+    """Return the job that a request with this key made before."""
+    row = session.execute(select(job).where(job.c.idempotency_key == key)).first()
+    return None if row is None else Job(**row._asdict())
+
+
+def change_job(session: Session, job_id: str, **values: str | int) -> None:
+    """Change some columns of a job."""
+    session.execute(update(job).where(job.c.job_id == job_id).values(**values))
+
+
+def jobs_in_state(session: Session, state: JobState) -> list[Job]:
+    """Return the jobs in a state, oldest first."""
+    rows = session.execute(select(job).where(job.c.state == state).order_by(job.c.job_id))
+    return [Job(**row._asdict()) for row in rows]
+
+
+def _token(row: Row[tuple[object, ...]]) -> Token:
+    fields = row._asdict()
+    return Token(**{**fields, "scopes": tuple(fields["scopes"].split())})

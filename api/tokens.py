@@ -1,0 +1,65 @@
+"""Bearer tokens of the HTTP interface: random, scoped, shown once, kept as digests only."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Literal, get_args
+
+from api import store
+from api.errors import TokenError, UsageError
+from api.store import Token
+from provenance.identity import digest, new_id, now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api.home import Home
+
+Scope = Literal["read", "generate", "edit", "check", "export", "audit", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+_PREFIX = "ln_"
+
+
+def create(home: Home, name: str, scopes: Sequence[str]) -> tuple[Token, str]:
+    """Make a token.
+
+    Returns:
+        The token's record, and the secret, which is stored nowhere.
+
+    Raises:
+        UsageError: A scope does not exist, or none was given.
+    """
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown or not scopes:
+        raise UsageError(f"The scopes of a token are some of {', '.join(SCOPES)}; not {', '.join(unknown) or 'none'}.")
+    secret = _PREFIX + secrets.token_urlsafe(32)
+    token = Token(new_id(), name, digest(secret.encode()), tuple(sorted(set(scopes))), now(), "")
+    with home.writing() as session:
+        store.add_token(session, token)
+    return token, secret
+
+
+def revoke(home: Home, token_id: str) -> None:
+    """End a token at once.
+
+    Raises:
+        UsageError: There is no such token.
+    """
+    with home.writing() as session:
+        if not store.revoke_token(session, token_id, now()):
+            raise UsageError(f"There is no token {token_id[:80]!r}. List them with: linernotes token list")
+
+
+def authorise(home: Home, secret: str, scope: Scope) -> Token:
+    """Return the token a request carries, if it may do what the request asks.
+
+    Raises:
+        TokenError: The token is unknown, revoked, or lacks the scope.
+    """
+    with home.reading() as session:
+        token = store.find_token(session, digest(secret.encode()))
+    if token is None or token.revoked:
+        raise TokenError("The bearer token is unknown or was revoked. Make one with: linernotes token create")
+    if scope not in token.scopes and "admin" not in token.scopes:
+        raise TokenError(f"The token {token.name!r} has no scope {scope!r}; it has {', '.join(token.scopes)}.")
+    return token
