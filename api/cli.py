@@ -10,17 +10,18 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.commands import evidence, log, recording, registry, service
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PACKAGES = ("api", "licensing", "provenance", "ledger", "fingerprint", "generator", "migrations")
 USED_WRONGLY = 2
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="linernotes",
@@ -66,6 +67,7 @@ def options(
 ) -> None:
     """Provenance, licensing and rights of AI music: signed, append-only, publicly verifiable."""
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
+    logging.getLogger("linernotes").info("process %d", os.getpid())
     if version:
         from importlib.metadata import version as installed  # noqa: PLC0415
 
@@ -78,8 +80,6 @@ def main() -> None:
     _require_own_packages()
     try:
         app()
-    except KeyboardInterrupt:
-        _stop("Stopped. What was recorded before is safe; an unfinished recording was not handed out.", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
@@ -115,7 +115,3 @@ def _require_own_packages() -> None:
                 "install it in an environment of its own.",
                 USED_WRONGLY,
             )
-
-
-if __name__ == "__main__":
-    main()

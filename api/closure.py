@@ -17,13 +17,13 @@ from licensing.closure import (
     Node,
     Recording,
 )
-from licensing.document import Json
 from licensing.licence import understand
 from provenance.identity import Digest
 from provenance.openscore import shipped_manifest
 
 if TYPE_CHECKING:
     from api.history import History
+    from licensing.document import Json
     from provenance.corpus import CorpusManifest
 
 

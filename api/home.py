@@ -99,6 +99,7 @@ class Home:
             (keys / "log.vkey").write_text(self.log_vkey + "\n", encoding="utf-8")
             self.index = Index(self.engine)
             self.objects = ObjectStore(self.root / "objects")
+            self.objects.clear_stale()
             self._register_what_is_ours()
 
     def with_device(self, device: str) -> Home:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from http import HTTPStatus
 from typing import Final
@@ -30,11 +31,12 @@ KNOWN: Final = (ApiError, LedgerError, FingerprintError, GeneratorError, Provena
 USED_WRONGLY: Final = 2
 NOTHING_THERE: Final = 3
 _NOTHING: Final = (NothingThereError, UnknownRecordingError, NoSuchEntryError)
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _log = logging.getLogger("linernotes")
 
 _STATUS: Final[tuple[tuple[type[Exception], HTTPStatus], ...]] = (
     (TokenError, HTTPStatus.FORBIDDEN),
-    (JobError, HTTPStatus.CONFLICT),
+    (JobError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (HomeBusyError, HTTPStatus.SERVICE_UNAVAILABLE),
     (DatabaseBusyError, HTTPStatus.SERVICE_UNAVAILABLE),
     (HomeError, HTTPStatus.INSUFFICIENT_STORAGE),
@@ -49,7 +51,6 @@ _STATUS: Final[tuple[tuple[type[Exception], HTTPStatus], ...]] = (
     (GeneratorError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (LicensingError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (ProvenanceError, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (LedgerError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 
 
@@ -74,6 +75,10 @@ def problem_of(error: Exception) -> Problem:
     for kind, status in _STATUS:
         if isinstance(error, kind):
             return Problem(type=TYPE_PREFIX + _name(type(error)), title=status.phrase, status=status, detail=str(error))
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        status = HTTPStatus.INSUFFICIENT_STORAGE
+        detail = f"The service cannot store anything: {error.strerror}. Nothing was recorded; try again later."
+        return Problem(type=TYPE_PREFIX + "storage", title=status.phrase, status=status, detail=detail)
     _log.error("an unexpected error", exc_info=error)
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     detail = "Something went wrong that is not your fault. It was logged; nothing was recorded that is not in the log."

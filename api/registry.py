@@ -77,7 +77,11 @@ def keys(home: Home) -> KeyList:
         keys=[
             KeyShown(role="log", state="active", keyid=digest(home.log.verifier.public_key), vkey=home.log_vkey),
             KeyShown(role="service", state="active", keyid=home.service.keyid),
-            KeyShown(role="c2pa", state="test" if credential.is_test else "active", keyid=digest(credential.certificate_chain)),
+            KeyShown(
+                role="c2pa",
+                state="test" if credential.is_test else "active",
+                keyid=digest(credential.certificate_chain),
+            ),
         ]
     )
 

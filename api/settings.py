@@ -55,7 +55,7 @@ def load_settings() -> Settings:
     home = Path(os.environ.get("LINERNOTES_HOME") or platformdirs.user_data_dir("linernotes")).expanduser().absolute()
     try:
         text = (home / FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         text = ""
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{home / FILE} cannot be read: {error}.") from error

@@ -37,7 +37,7 @@ class Job:
         stage: What is being done, with ``done`` of ``total``.
         result: JSON of the answer, when done.
         error: JSON of the problem, when failed.
-        idempotency_key: What the client called the request, with the token's id; None when it did not.
+        idempotency_key: Token, key and request of the call, as digests; None when the client gave no key.
     """
 
     job_id: str
@@ -85,9 +85,9 @@ def find_job(session: Session, job_id: str) -> Job | None:
     return None if row is None else Job(**row._asdict())
 
 
-def job_by_idempotency_key(session: Session, key: str) -> Job | None:
-    """Return the job that a request with this key made before."""
-    row = session.execute(select(job).where(job.c.idempotency_key == key)).first()
+def job_called(session: Session, name: str) -> Job | None:
+    """Return the job whose idempotency key begins with a name."""
+    row = session.execute(select(job).where(job.c.idempotency_key.startswith(name, autoescape=True))).first()
     return None if row is None else Job(**row._asdict())
 
 

@@ -50,16 +50,30 @@ def revoke(home: Home, token_id: str) -> None:
             raise UsageError(f"There is no token {token_id[:80]!r}. List them with: linernotes token list")
 
 
-def authorise(home: Home, secret: str, scope: Scope) -> Token:
-    """Return the token a request carries, if it may do what the request asks.
+def identify(home: Home, secret: str) -> Token:
+    """Return the token that a secret belongs to.
 
     Raises:
-        TokenError: The token is unknown, revoked, or lacks the scope.
+        TokenError: It is unknown or was revoked.
     """
     with home.reading() as session:
         token = store.find_token(session, digest(secret.encode()))
     if token is None or token.revoked:
         raise TokenError("The bearer token is unknown or was revoked. Make one with: linernotes token create")
-    if scope not in token.scopes and "admin" not in token.scopes:
-        raise TokenError(f"The token {token.name!r} has no scope {scope!r}; it has {', '.join(token.scopes)}.")
     return token
+
+
+def authorise(token: Token, *scopes: Scope) -> None:
+    """Refuse what a token may not do.
+
+    Args:
+        token: As :func:`identify` found it.
+        scopes: Any one of them is enough; ``admin`` always is.
+
+    Raises:
+        TokenError: The token has none of them.
+    """
+    if not {*scopes, "admin"} & set(token.scopes):
+        raise TokenError(
+            f"The token {token.name!r} has no scope {' or '.join(map(repr, scopes))}; it has {', '.join(token.scopes)}."
+        )

@@ -173,14 +173,17 @@ class TrainingMining:
         """Return the same permission for all four kinds."""
         return cls(permission, permission, permission, permission)
 
+    def permissions(self) -> tuple[MiningPermission | None, ...]:
+        """Return the four permissions, in the order of the fields."""
+        return (self.ai_generative_training, self.ai_inference, self.ai_training, self.data_mining)
+
     def to_document(self) -> dict[str, object]:
         """Return the assertion."""
         entries: dict[str, object] = {}
-        for name, permission in self._entries().items():
+        for field, permission in zip(fields(self), self.permissions(), strict=True):
             if permission is not None:
-                entries[name] = {"use": permission.use}
-                if permission.constraint is not None:
-                    entries[name] = {"use": permission.use, "constraint_info": permission.constraint}
+                constraint = {} if permission.constraint is None else {"constraint_info": permission.constraint}
+                entries[f"cawg.{field.name}"] = {"use": permission.use, **constraint}
         return {"entries": entries}
 
     @classmethod
@@ -193,9 +196,6 @@ class TrainingMining:
         what = f"The assertion {TRAINING_MINING}"
         entries = mapping(mapping(document, what).get("entries"), what)
         return cls(**{field.name: _permission(entries.get(f"cawg.{field.name}"), what) for field in fields(cls)})
-
-    def _entries(self) -> dict[str, MiningPermission | None]:
-        return {f"cawg.{field.name}": getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)

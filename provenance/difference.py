@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from generator.score import TICKS_PER_QUARTER, Note, Score
 from provenance.errors import DifferenceError
@@ -20,6 +20,7 @@ from provenance.predicate import Changes
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
+Json: TypeAlias = "int | str | list[Json] | dict[str, Json]"
 Aspect = Literal["pitch", "onset", "duration", "velocity", "voice"]
 ASPECTS: tuple[Aspect, ...] = ("pitch", "onset", "duration", "velocity", "voice")
 LEAST_COMMON_SHARE = Fraction(1, 4)
@@ -87,11 +88,11 @@ class Difference:
             **counts,
         )
 
-    def to_document(self) -> dict[str, object]:
+    def to_document(self) -> dict[str, Json]:
         """Return the changes as integers and text, for the record: kept notes are left out."""
         return {
             "changed": [
-                {"before": _row(pair.before), "after": _row(pair.after), "aspects": sorted(pair.changed)}
+                {"before": _row(pair.before), "after": _row(pair.after), "aspects": [*sorted(pair.changed)]}
                 for pair in self.pairs
                 if pair.changed
             ],
@@ -229,7 +230,7 @@ def _size(score: Score) -> int:
     return len(_placed(score))
 
 
-def _row(placed: PlacedNote) -> dict[str, int]:
+def _row(placed: PlacedNote) -> dict[str, Json]:
     note = placed.note
     return {
         "voice": placed.voice,

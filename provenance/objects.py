@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _STAGING = "staging"
+_STALE_SECONDS = 24 * 3600
 
 
 class ObjectStore:
@@ -41,6 +43,13 @@ class ObjectStore:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def clear_stale(self) -> None:
+        """Remove what interrupted work left in staging a day ago or longer."""
+        horizon = time.time() - _STALE_SECONDS
+        for folder in (self.root / _STAGING).glob("*"):
+            if folder.stat().st_mtime < horizon:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def put(self, source: Path, known: Digest | None = None) -> Digest:
         """Move a staged file into the store, durably, and return its digest.

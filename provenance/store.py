@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, or_, select
+from sqlalchemy import create_engine, delete, insert, or_, select
+from sqlalchemy.orm import Session
 
 from provenance.disclosure import Opening
 from provenance.identity import Digest
@@ -19,13 +21,12 @@ from provenance.predicate import (
     Predicate,
     RenditionPredicate,
 )
-from provenance.tables import PROJECTIONS, opening, recording, registration, rendition, statement
+from provenance.tables import METADATA, PROJECTIONS, opening, recording, registration, rendition, statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy import Row, Select
-    from sqlalchemy.orm import Session
 
     from provenance.statement import Statement
 
@@ -109,6 +110,16 @@ def projection_rows(session: Session) -> dict[str, list[tuple[object, ...]]]:
         table.name: [tuple(row) for row in session.execute(select(table).order_by(*table.primary_key.columns))]
         for table in PROJECTIONS
     }
+
+
+@contextmanager
+def scratch() -> Iterator[Session]:
+    """Give a session on empty tables in memory, for folding a log beside the real tables."""
+    engine = create_engine("sqlite://")
+    METADATA.create_all(engine)
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
 
 
 def registered_name(predicate: Predicate) -> str:

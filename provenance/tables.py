@@ -7,15 +7,16 @@ what a backup must hold, and erasing a row erases the value.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
 METADATA = MetaData()
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
 statement = Table(
     "statement",
     METADATA,
     Column("leaf_hash", String(71), primary_key=True),
-    Column("log_index", Integer, nullable=False, unique=True),
+    Column("log_index", _NUMBER, nullable=False, unique=True),
     Column("kind", String(32), nullable=False, index=True),
     Column("statement_id", String(200), nullable=False, unique=True),
     Column("time", String(20), nullable=False),
@@ -28,7 +29,7 @@ registration = Table(
     Column("kind", String(32), primary_key=True),
     Column("name", String(200), primary_key=True),
     Column("leaf_hash", String(71), nullable=False),
-    Column("log_index", Integer, nullable=False),
+    Column("log_index", _NUMBER, nullable=False),
 )
 
 recording = Table(
@@ -36,7 +37,7 @@ recording = Table(
     METADATA,
     Column("recording_id", String(200), primary_key=True),
     Column("leaf_hash", String(71), nullable=False, unique=True),
-    Column("log_index", Integer, nullable=False, index=True),
+    Column("log_index", _NUMBER, nullable=False, index=True),
     Column("kind", String(32), nullable=False),
     Column("parent_recording_id", String(200), nullable=True, index=True),
     Column("content_digest", String(71), nullable=False, index=True),
@@ -50,7 +51,7 @@ rendition = Table(
     "rendition",
     METADATA,
     Column("leaf_hash", String(71), primary_key=True),
-    Column("log_index", Integer, nullable=False),
+    Column("log_index", _NUMBER, nullable=False),
     Column("recording_id", String(200), nullable=False, index=True),
     Column("part", String(200), nullable=False),
     Column("media_type", String(200), nullable=False),

@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Literal
 
 from fingerprint.audio import decode
 from fingerprint.chroma import fingerprint
-from fingerprint.digest import content_digest, is_lossless
+from fingerprint.digest import content_digest
 from fingerprint.errors import FingerprintError
 from fingerprint.iscc import audio_code, distance
-
+from fingerprint.media import LOSSLESS
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.envelope import Envelope, verify
 from ledger.errors import LedgerError
@@ -45,9 +45,8 @@ if TYPE_CHECKING:
 
     from fingerprint.audio import Audio
     from ledger.policy import Policy
-
     from provenance.manifest import ManifestReport
-    from provenance.predicate import Predicate
+    from provenance.predicate import Content, Predicate
     from provenance.statement import Statement
 
 Result = Literal["pass", "fail", "not-checked"]
@@ -88,11 +87,13 @@ class Trust:
         policy: C2SP tlog-policy: which logs and witnesses are accepted.
         own_log: The verifier key of the reader's own home, accepted where there is no policy.
         anchors: PEM certificates from which a C2PA signer must descend.
+        own_anchors: Those of the reader's own home, accepted where no anchors were given.
     """
 
     policy: Policy | None = None
     own_log: str = ""
     anchors: bytes | None = None
+    own_anchors: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +130,16 @@ def verify_file(path: Path, report: ManifestReport, trust: Trust, bundle: Eviden
         return Verification(tuple(checks), None, "")
     entry = Exhibit(report.ledger.envelope, report.ledger.tlog_proof.encode())
     key = Exhibit(report.ledger.key_envelope, report.ledger.key_tlog_proof.encode())
-    audio = decode(path)
     statement = _statement(entry)
-    rendition = _rendition(path, entry, bundle)
+    heard = _heard(path, report, entry, statement, bundle)
+    nothing = "the entry in the manifest is not a generation or an edit"
     checks += [
-        _content(path, audio, statement, rendition),
+        _content(heard) if heard else Check("content-digest", "fail", nothing),
         envelope_signature(entry, key),
         log_inclusion(entry, key),
         checkpoint_signature(entry, key),
         log_trust(entry, key, trust),
-        _fingerprint(path, audio, statement, report),
+        _fingerprint(heard) if heard else Check("fingerprint", "fail", nothing),
     ]
     if report.ledger.leaf_hash != entry.leaf_hash:
         detail = f"the manifest names the leaf {report.ledger.leaf_hash}, but its envelope hashes to {entry.leaf_hash}"
@@ -193,16 +194,18 @@ def registered_key(exhibit: Exhibit) -> tuple[KeyPredicate, Ed25519Verifier]:
 def _integrity(report: ManifestReport) -> Check:
     if report.intact:
         return Check("c2pa-integrity", "pass", f"manifest {report.manifest_id} binds these bytes")
-    return Check("c2pa-integrity", "fail", "; ".join(report.failures) or "the manifest does not validate")
+    failures = "; ".join(f"{failure.code}: {failure.explanation}" for failure in report.failures)
+    return Check("c2pa-integrity", "fail", failures)
 
 
 def _signer_trust(report: ManifestReport, trust: Trust) -> Check:
-    if trust.anchors is None:
-        detail = f"no trust anchors were given; the manifest says it is signed by {report.signer}"
-        return Check("c2pa-trust", "not-checked", detail)
+    signer = f"{report.signer.common_name or 'nobody named'} ({report.signer.issuer or 'no organisation'})"
     if report.trusted:
-        return Check("c2pa-trust", "pass", f"signed by {report.signer}, under the given anchors")
-    return Check("c2pa-trust", "fail", f"signed by {report.signer}, which no given anchor vouches for")
+        whose = "the given anchors vouch" if trust.anchors is not None else "this home's own authority vouches"
+        return Check("c2pa-trust", "pass", f"signed by {signer}, for whom {whose}")
+    if trust.anchors is None:
+        return Check("c2pa-trust", "not-checked", f"no trust anchors were given; the certificate says {signer}")
+    return Check("c2pa-trust", "fail", f"signed by {signer}, for whom no given anchor vouches")
 
 
 def _statement(entry: Exhibit) -> Statement[Predicate] | None:
@@ -210,6 +213,20 @@ def _statement(entry: Exhibit) -> Statement[Predicate] | None:
         return entry.statement()
     except EvidenceError:
         return None  # check 4 reports what is wrong with it
+
+
+def _heard(
+    path: Path,
+    report: ManifestReport,
+    entry: Exhibit,
+    statement: Statement[Predicate] | None,
+    bundle: EvidenceBundle | None,
+) -> _Heard | None:
+    if statement is None or not isinstance(statement.predicate, GenerationPredicate | EditPredicate):
+        return None
+    audio = decode(path)
+    found = content_digest(path, audio)
+    return _Heard(audio, found, statement.predicate.content, _rendition(path, entry, bundle), report.iscc or "")
 
 
 def _rendition(path: Path, entry: Exhibit, bundle: EvidenceBundle | None) -> RenditionPredicate | None:
@@ -229,46 +246,51 @@ def _rendition(path: Path, entry: Exhibit, bundle: EvidenceBundle | None) -> Ren
     )
 
 
-def _content(
-    path: Path, audio: Audio, statement: Statement[Predicate] | None, rendition: RenditionPredicate | None
-) -> Check:
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What was found in the file, beside what was stated about it."""
+
+    audio: Audio
+    content_digest: str
+    stated: Content
+    rendition: RenditionPredicate | None
+    soft_binding: str
+
+    @property
+    def is_stem(self) -> bool:
+        return self.content_digest in {file.content_digest for file in self.stated.files if file.role == "stem"}
+
+
+def _content(heard: _Heard) -> Check:
     name = "content-digest"
-    if statement is None or not isinstance(statement.predicate, GenerationPredicate | EditPredicate):
-        return Check(name, "fail", "the entry in the manifest is not a generation or an edit")
-    content = statement.predicate.content
-    stated = {content.content_digest} | {file.content_digest for file in content.files if file.role == "stem"}
-    if rendition is not None:
-        stated.add(rendition.content_digest)
-    elif not is_lossless(path):
+    stated = {heard.stated.content_digest}
+    if heard.rendition is not None:
+        stated.add(heard.rendition.content_digest)
+    elif heard.audio.media_type not in LOSSLESS:
         detail = (
             "a lossy file has a digest of its own, which stands in its rendition entry; that entry travels in a "
             "package or an evidence file, and none came with this file"
         )
         return Check(name, "not-checked", detail)
-    found = content_digest(path, audio)
-    if found in stated:
-        return Check(name, "pass", f"the sound is {found}")
-    return Check(name, "fail", f"the sound is {found}, and the statement is about {content.content_digest}")
+    if heard.is_stem or heard.content_digest in stated:
+        return Check(name, "pass", f"the sound is {heard.content_digest}")
+    detail = f"the sound is {heard.content_digest}, and the statement is about {heard.stated.content_digest}"
+    return Check(name, "fail", detail)
 
 
-def _fingerprint(path: Path, audio: Audio, statement: Statement[Predicate] | None, report: ManifestReport) -> Check:
+def _fingerprint(heard: _Heard) -> Check:
     name = "fingerprint"
-    if statement is None or not isinstance(statement.predicate, GenerationPredicate | EditPredicate):
-        return Check(name, "fail", "the entry in the manifest is not a generation or an edit")
-    stated = statement.predicate.content.fingerprint
-    if report.iscc != stated.iscc and statement.predicate.content.content_digest == content_digest(path, audio):
-        return Check(name, "fail", f"the manifest's soft binding is {report.iscc}, the statement's {stated.iscc}")
     try:
-        print_ = fingerprint(audio)
+        found = fingerprint(heard.audio)
+        code = audio_code(found)
     except FingerprintError as error:
         return Check(name, "not-checked", f"the audio cannot be fingerprinted: {error}")
-    if digest(print_.to_bytes()) == stated.digest:
-        return Check(name, "pass", f"identical to the recorded one, {stated.iscc}")
-    code = audio_code(print_)
-    bits = distance(code, report.iscc)
-    if bits <= MAX_ISCC_DISTANCE:
-        return Check(name, "pass", f"{code} differs from the recorded {report.iscc} in {bits} of 64 bits")
-    return Check(name, "fail", f"{code} differs from the recorded {report.iscc} in {bits} of 64 bits")
+    if digest(found.to_bytes()) == heard.stated.fingerprint.digest:
+        return Check(name, "pass", f"identical to the recorded one, {code}")
+    stated = heard.soft_binding if heard.is_stem else heard.stated.fingerprint.iscc
+    bits = distance(code, stated)
+    result: Result = "pass" if bits <= MAX_ISCC_DISTANCE else "fail"
+    return Check(name, result, f"{code} differs from the stated {stated} in {bits} of 64 bits")
 
 
 def _signature_detail(entry: Exhibit, key: Exhibit) -> str:

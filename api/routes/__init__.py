@@ -1,1 +1,1 @@
-"""One module for each noun of the HTTP interface."""
+"""The addresses of the HTTP interface, one module for each noun."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from api.schemas.base import Answer
 
 
@@ -39,3 +41,14 @@ class ExportMade(Answer):
     log_index: int
     verdict: str
     files: list[str]
+
+
+class Health(Answer):
+    """The service answers, and its database can be read.
+
+    Attributes:
+        log_size: Entries of the log.
+    """
+
+    status: Literal["ok"]
+    log_size: int

@@ -91,7 +91,7 @@ def test_a_manifest_survives_writing_and_an_altered_one_is_refused(tmp_path) -> 
     assert CorpusManifest.parse(data) == corpus == CorpusManifest.parse(corpus.to_bytes())
     with pytest.raises(CorpusError, match="altered"):
         CorpusManifest.parse(data.replace(b"1809", b"1810", 1))
-    with pytest.raises(CorpusError, match="malformed at items.0.died"):
+    with pytest.raises(CorpusError, match=r"malformed at items\.0\.died"):
         CorpusManifest.parse(data.replace(b"1809", b'"x"', 1))
 
 

@@ -1,0 +1,54 @@
+"""The transparency log: its newest checkpoint, its entries, and the proofs that they are in it."""
+
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Response
+
+from api.authorisation import requires
+from api.examples import CHECKPOINT, ENVELOPE, HEALTH, PROOF
+from api.openapi import open_answer, other_answer, shown
+from api.schemas.log import Health
+from api.service import Running
+
+entries = APIRouter(prefix="/log/entries/{index}", tags=["log"], dependencies=[requires("read")])
+open_to_all = APIRouter(tags=["log"])
+TEXT: Final = "text/plain; charset=utf-8"
+ENVELOPE_TYPE: Final = "application/vnd.dsse.envelope.v1+json"
+Index = Annotated[int, Path(ge=0, lt=2**63, description="From 0.")]
+
+
+@open_to_all.get(
+    "/checkpoint", response_class=Response, responses=open_answer("text/plain", CHECKPOINT, what="A signed note.")
+)
+def read_checkpoint(service: Running) -> Response:
+    """Give the newest signed checkpoint (C2SP tlog-checkpoint); no token is needed."""
+    return Response(service.home.log.checkpoint(), media_type=TEXT, headers={"Cache-Control": "no-cache"})
+
+
+@open_to_all.get("/healthz", responses=open_answer("application/json", shown(HEALTH)))
+def read_health(service: Running, response: Response) -> Health:
+    """Tell whether the database can be read, and how long the log is; no token is needed."""
+    response.headers["Cache-Control"] = "no-store"
+    return Health(status="ok", log_size=service.home.log.size())
+
+
+@entries.get(
+    "",
+    response_class=Response,
+    responses=other_answer(ENVELOPE_TYPE, ENVELOPE, HTTPStatus.NOT_FOUND, what="The entry, byte for byte."),
+)
+def read_entry(index: Index, service: Running) -> Response:
+    """Give an entry as it is stored: a DSSE envelope with an in-toto statement."""
+    return Response(service.home.log.entry(index).data, media_type=ENVELOPE_TYPE)
+
+
+@entries.get(
+    "/proof",
+    response_class=Response,
+    responses=other_answer("text/plain", PROOF, HTTPStatus.NOT_FOUND, what="A .tlog-proof file."),
+)
+def read_proof(index: Index, service: Running) -> Response:
+    """Give the proof that an entry is in the log (C2SP tlog-proof), against the newest checkpoint."""
+    name = {"Content-Disposition": f'attachment; filename="{index}.tlog-proof"'}
+    return Response(service.home.log.tlog_proof(index).format(), media_type=TEXT, headers=name)

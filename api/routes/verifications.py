@@ -1,0 +1,56 @@
+"""Is this file or package genuine?"""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from api.authorisation import requires
+from api.errors import NothingThereError, UsageError
+from api.examples import REPORT
+from api.inspection import inspect, trust_of
+from api.openapi import json_answer
+from api.refusals import outward
+from api.schemas.request import NoFields
+from api.schemas.verification import CheckResult, VerificationReport
+from api.service import Running, Service
+from api.uploads import Received, Upload
+
+router = APIRouter(tags=["evidence"])
+_FORM = Upload(
+    NoFields,
+    {"file": "an audio file, or a package as a zip file"},
+    {"policy": "a C2SP tlog-policy: the logs you accept", "trust_anchors": "PEM: the C2PA roots you accept"},
+)
+
+
+@router.post(
+    "/verifications",
+    dependencies=[requires("read")],
+    openapi_extra=_FORM.described,
+    responses=json_answer(REPORT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+)
+async def verify_file(service: Running, received: Annotated[Received[NoFields], Depends(_FORM)]) -> VerificationReport:
+    """Check a file with nothing but the file, and what you accept; without a policy, this home's own log is accepted.
+
+    The command `linernotes verify` does the same on your own machine, where you need not trust this service.
+    """
+    return await service.workshop.run(lambda: _report(service, received))
+
+
+def _report(service: Service, received: Received[NoFields]) -> VerificationReport:
+    home = service.home
+    with received.staged(home) as paths:
+        trust = trust_of(home.settings, paths.get("policy"), paths.get("trust_anchors"))
+        try:
+            found = inspect(paths["file"], trust)
+        except NothingThereError as error:
+            raise UsageError(str(error)) from error
+    return VerificationReport(
+        path=received.name("file"),
+        recording_id=found.recording_id,
+        verified=found.verified,
+        checks=[
+            CheckResult(id=check.id, result=check.result, detail=outward(check.detail, home)) for check in found.checks
+        ],
+    )

@@ -1,0 +1,108 @@
+"""What the HTTP interface is asked: JSON bodies, and the text fields beside an upload.
+
+Values are only bounded here; what they mean is checked where they are used, with a better message.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Short = Annotated[str, Field(max_length=200)]
+Text = Annotated[str, Field(max_length=2_000)]
+
+
+class Asked(BaseModel):
+    """A request as it is read: nothing unknown, nothing converted."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class GenerationAsked(Asked):
+    """A recording to be made; ``GET /v1/vocabulary`` lists the words that steer.
+
+    Attributes:
+        prompt: At most 2,000 characters.
+        seed: The same seed gives the same notes; made up when left out.
+        seconds: 5 to 300, met to the bar; not together with ``bars``.
+        key: Such as ``D minor``.
+        tempo: Quarter notes a minute.
+        metre: Such as ``3/4``.
+        density: sparse, medium or busy.
+        register: low, middle or high.
+        era: classical, early-romantic or late-romantic.
+        bits: Of each sample: 16 or 24.
+        model: Id of a registered model.
+    """
+
+    prompt: str
+    seed: int | None = None
+    bars: int | None = None
+    seconds: int | None = None
+    key: Short | None = None
+    tempo: int | None = None
+    metre: Short | None = None
+    density: Short | None = None
+    register_: Annotated[Short | None, Field(alias="register")] = None
+    era: Short | None = None
+    bits: int = 16
+    model: Short = "quartet"
+
+
+class CheckAsked(Asked):
+    """A question about a recording.
+
+    Attributes:
+        use: What is to be done, such as ``commercial-release``.
+        territory: ISO 3166-1 alpha-2 code, such as ``DE``.
+        date: On which day, such as ``2026-12-24``; today when left out.
+        via: Store or society through which.
+    """
+
+    use: Short
+    territory: Short
+    date: Short | None = None
+    via: Short | None = None
+
+
+class PartyAsked(Asked):
+    """A person or organisation to be registered; name and numbers stay private.
+
+    Attributes:
+        isni: 16 digits; checked.
+        ipi: IPI name number; checked.
+    """
+
+    name: str
+    kind: Literal["person", "organisation"] = "person"
+    isni: Short = ""
+    ipi: Short = ""
+
+
+class EditFields(Asked):
+    """Beside the changed MIDI file.
+
+    Attributes:
+        party: Who changed it; the home's owner when left out.
+        role: DDEX ContributorRole, such as Composer or Arranger.
+        licence: Terms on which that person lets the change be used (SPDX).
+    """
+
+    party: Short = ""
+    role: Annotated[Short, Field(min_length=1)] = "Composer"
+    licence: Text = ""
+
+
+class MembershipFields(Asked):
+    """Beside the score file.
+
+    Attributes:
+        model: Id of a registered model.
+    """
+
+    model: Short = "quartet"
+
+
+class NoFields(Asked):
+    """Nothing beside the files."""

@@ -1,0 +1,168 @@
+"""Telling containers apart, and finding the store in them."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provenance.container import (
+    FLAC,
+    M4A,
+    MP3,
+    WAV,
+    CarrierError,
+    media_type_of,
+    store_excluded_from_hash,
+    store_in_mp4,
+)
+from provenance.errors import UnsupportedMediaError
+from provenance.jumbf import find_fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.provenance.conftest import Studio
+
+C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+FFMPEG = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg makes m4a")
+
+
+def media_type(data: bytes) -> str:
+    return media_type_of(io.BytesIO(data), "it")
+
+
+@pytest.mark.parametrize(
+    ("ending", "expected"), [("wav", WAV), ("flac", FLAC), ("mp3", MP3), pytest.param("m4a", M4A, marks=FFMPEG)]
+)
+def test_real_files_are_told_by_their_content(studio: Studio, ending: str, expected: str) -> None:
+    for path in (studio.audio(ending), studio.signed(ending)):
+        assert media_type(path.read_bytes()) == expected
+
+
+def test_a_flac_behind_an_id3_tag_is_a_flac() -> None:
+    tag = b"ID3\x04\0\0" + bytes([0, 0, 1, 2]) + bytes(130)
+    assert media_type(tag + b"fLaC") == FLAC
+    assert media_type(tag + b"\xff\xfb\x90\x44") == MP3
+
+
+@pytest.mark.parametrize("container", ["OGG", "AIFF", "RF64"])
+def test_other_containers_are_named(tmp_path: Path, container: str) -> None:
+    soundfile.write(tmp_path / "a", [0.0] * 500, 8000, format=container)
+    name = {"OGG": "an Ogg file", "AIFF": "an AIFF file", "RF64": "more than 4 GiB"}[container]
+    with pytest.raises(UnsupportedMediaError, match=rf"it is .*{name}.*wav, flac, mp3 or m4a"):
+        media_type((tmp_path / "a").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"ID3", b"RIFF\0\0\0\0AVI ", b"\xff\xf1\x50\x80", b"\xff\xfb", b"\xff\xff\xff\xff"]
+)
+def test_what_is_no_audio_is_refused(data: bytes) -> None:
+    with pytest.raises(UnsupportedMediaError):
+        media_type(data)
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_have_a_format_or_are_refused(data: bytes) -> None:
+    try:
+        assert media_type(data) in {WAV, FLAC, MP3, M4A}
+    except UnsupportedMediaError:
+        pass
+
+
+def chunk(store: bytes, *, kind: bytes = b"C2PA", size: int | None = None, padding: bytes = b"") -> io.BytesIO:
+    length = len(store) if size is None else size
+    return io.BytesIO(b"....." + kind + length.to_bytes(4, "little") + store + padding)
+
+
+def test_a_store_in_a_wav_is_its_chunks_content() -> None:
+    assert store_excluded_from_hash(chunk(b"store!"), WAV, 5, 14) == b"store!"
+    assert store_excluded_from_hash(chunk(b"store"), WAV, 5, 13) == b"store"
+    assert store_excluded_from_hash(chunk(b"store", padding=b"\0"), WAV, 5, 14) == b"store"
+
+
+@pytest.mark.parametrize(
+    ("file", "length"),
+    [
+        (chunk(b"store!", kind=b"LIST"), 14),
+        (chunk(b"store!", size=5), 15),
+        (chunk(b"store!", size=7), 14),
+        (chunk(b"store!"), 13),
+        (chunk(b"store", padding=b"x"), 14),
+        (chunk(b"store!", padding=b"\0"), 15),
+        (chunk(b"store!"), 0),
+    ],
+)
+def test_more_or_less_than_a_chunk_is_refused(file: io.BytesIO, length: int) -> None:
+    with pytest.raises(CarrierError):
+        store_excluded_from_hash(file, WAV, 5, length)
+
+
+def test_a_store_in_a_tag_is_what_the_hash_leaves_out() -> None:
+    assert store_excluded_from_hash(io.BytesIO(b"..store!.."), FLAC, 2, 6) == b"store!"
+    assert store_excluded_from_hash(io.BytesIO(b"..store!.."), MP3, 2**70, 6) == b""
+
+
+def box(kind: bytes, content: bytes, *, wide: bool = False) -> bytes:
+    if wide:
+        return (1).to_bytes(4) + kind + (len(content) + 16).to_bytes(8) + content
+    return (len(content) + 8).to_bytes(4) + kind + content
+
+
+def c2pa_box(content: bytes, purpose: bytes = b"manifest", *, flags: int = 0, auxiliary: int = 0) -> bytes:
+    return box(b"uuid", C2PA + flags.to_bytes(4) + purpose + b"\0" + auxiliary.to_bytes(8) + content)
+
+
+def mp4(*boxes: bytes) -> io.BytesIO:
+    return io.BytesIO(box(b"ftyp", b"M4A ") + b"".join(boxes))
+
+
+def test_the_store_in_an_mp4_is_found_among_other_boxes() -> None:
+    other = box(b"uuid", bytes(16) + b"other")
+    assert (
+        store_in_mp4(mp4(other, box(b"mdat", b"audio", wide=True), c2pa_box(b"store"), box(b"moov", b""))) == b"store"
+    )
+
+
+def test_a_last_box_without_a_size_ends_the_search() -> None:
+    assert store_in_mp4(mp4(c2pa_box(b"store"), (0).to_bytes(4) + b"mdat")) == b"store"
+
+
+def test_an_auxiliary_box_has_to_be_where_it_is_said_to_be() -> None:
+    first = c2pa_box(b"store", auxiliary=12 + len(c2pa_box(b"store")))
+    assert store_in_mp4(mp4(first, c2pa_box(b"hashes", b"merkle"))) == b"store"
+    with pytest.raises(CarrierError):
+        store_in_mp4(mp4(first, box(b"free", b"")))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        mp4(),
+        mp4(c2pa_box(b"a"), c2pa_box(b"b")),
+        mp4(c2pa_box(b"a", b"manifesto")),
+        mp4(c2pa_box(b"a", flags=1)),
+        mp4(c2pa_box(b"a", auxiliary=2**63)),
+        mp4(box(b"uuid", C2PA)),
+    ],
+)
+def test_other_fields_around_the_store_are_refused(file: io.BytesIO) -> None:
+    with pytest.raises(CarrierError):
+        store_in_mp4(file)
+
+
+@given(st.binary(max_size=200))
+def test_garbage_after_the_first_box_never_escapes_as_another_error(garbage: bytes) -> None:
+    with pytest.raises(CarrierError):
+        store_in_mp4(mp4(garbage))
+
+
+@FFMPEG
+def test_the_store_of_a_real_m4a_is_whole(studio: Studio) -> None:
+    with studio.signed("m4a").open("rb") as file:
+        assert find_fault(store_in_mp4(file)) is None
