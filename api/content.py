@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from api.home import Home
+    from generator.score import Score
     from generator.take import Pcm, Take
     from provenance.difference import Difference
 
@@ -49,9 +50,9 @@ def measure(pcm: Pcm) -> Measured:
 
 
 def keep(
-    home: Home, take: Take, measured: Measured, *, source: Path | None = None, difference: Difference | None = None
-) -> Content:
-    """Store everything a statement will point at, and return the description it will carry."""
+    home: Home, take: Take, *, source: Path | None = None, difference: Difference | None = None
+) -> tuple[File, ...]:
+    """Store everything a statement will point at beside the sound itself, and list it."""
     score = rfc8785.dumps(take.score.to_document())
     files = [
         File(role="score", name="score.json", media_type="application/json", asset_digest=home.objects.put_bytes(score))
@@ -75,17 +76,22 @@ def keep(
             )
     if source is not None and difference is not None:
         files += _evidence_of_edit(home, source, difference)
+    return tuple(files)
+
+
+def describe(score: Score, measured: Measured, files: tuple[File, ...]) -> Content:
+    """Return the description of notes, sound and files that a statement carries."""
     return Content(
         content_digest=measured.content_digest,
-        score_digest=take.score.digest,
+        score_digest=score.digest,
         fingerprint=predicate.Fingerprint(
             iscc=measured.iscc,
             algorithm=measured.fingerprint.algorithm,
             digest=digest(measured.fingerprint.to_bytes()),
             duration_ms=measured.fingerprint.duration_ms,
         ),
-        files=tuple(files),
-        notes=sum(len(voice.notes) for voice in take.score.voices),
+        files=files,
+        notes=sum(len(voice.notes) for voice in score.voices),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from api.content import Measured, keep, measure
+from api.content import Measured, describe, keep, measure
 from api.errors import UsageError
 from api.history import history, recording, rendition_of
 from api.registration import SOFTWARE
@@ -109,7 +109,7 @@ def generate(
     take = _rendered(score, request.bits, tell)
     tell("fingerprinting", 0, 1)
     measured = measure(take.mix)
-    content = keep(home, take, measured)
+    content = describe(score, measured, keep(home, take))
     draft = _generation(home, model, request, planned, content)
     tell("recording", 0, 1)
     [receipt] = home.append([draft], also=_indexed(home, draft, measured))
@@ -165,7 +165,7 @@ def edit(
     take = _rendered(after, _bits(_master(home, parent)), tell)
     tell("fingerprinting", 0, 1)
     measured = measure(take.mix)
-    content = keep(home, take, measured, source=edited, difference=difference)
+    content = describe(after, measured, keep(home, take, source=edited, difference=difference))
     draft = _edit(home, parent, party_id, role, licence, difference, content)
     tell("recording", 0, 1)
     [receipt] = home.append([draft], also=_indexed(home, draft, measured))

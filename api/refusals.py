@@ -78,6 +78,5 @@ def answer(problem: Problem, home: Home, headers: dict[str, str] | None = None) 
 def outward(text: str, home: Home) -> str:
     """Return a message without the paths of this machine, which a client has no use for."""
     staged = re.compile(re.escape(str(home.objects.root / "staging")) + r"/[^/\s]+/(\w+)")
-    text = _UNPACKED.sub("", staged.sub(r"the uploaded \1", text))
-    text = text.replace(str(home.root), "this home")
-    return text[:1].upper() + text[1:]
+    text = staged.sub(lambda found: f"{'the' if found.start() else 'The'} uploaded {found[1]}", text)
+    return _UNPACKED.sub("", text).replace(str(home.root), "this home")

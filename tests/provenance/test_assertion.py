@@ -100,7 +100,7 @@ def test_an_agent_of_the_older_form_is_a_name() -> None:
 def test_the_permissions_are_written_as_cawg_names() -> None:
     document = TrainingMining.uniform(MiningPermission("notAllowed")).to_document()
     names = ["cawg.ai_generative_training", "cawg.ai_inference", "cawg.ai_training", "cawg.data_mining"]
-    assert document == {"entries": dict.fromkeys(names, {"use": "notAllowed"})}
+    assert document == {"entries": {name: {"use": "notAllowed"} for name in names}}
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ PADDED = b"\xa1\x63pad" + cbor_bytes(bytes(20) + b"\1" + bytes(20))
 DEEP = b"\xa1\x65rVals" + b"\x81" * 40 + b"\0"
 FAULTS = {
     "padding .* not all zeros": signature(cose(PADDED)),
-    "unknown unsigned field 'pad'": signature(cose(b"\xa1\x63paddy")),
+    "unknown unsigned field 'qad'": signature(cose(b"\xa1\x63qad\x40")),
     "unknown unsigned field 7": signature(cose(b"\xa1\x07\0")),
     "without a name": signature(cose(b"\xa1\x40\0")),
     "nested too deeply": signature(cose(DEEP)),

@@ -1,0 +1,152 @@
+"""What provenance costs: from "PCM ready" to "recorded, embedded, verifiable", against its unavoidable parts.
+
+The floor, measured in the same run on the same sound: read the file once and hash it, fingerprint it, let the C2PA
+engine sign it, write the signed file durably, and make the two durable commits. It is the sum of bare calls,
+without any code of ours in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import tempfile
+from pathlib import Path
+
+import c2pa
+
+from api.content import Measured, describe, keep, measure
+from api.home import Home
+from api.recording import _deliver, _generation, _indexed, _silent
+from api.settings import Settings
+from api.weights import open_model
+from bench.table import Clock, markdown, milliseconds
+from fingerprint.audio import Audio, encode
+from fingerprint.chroma import fingerprint
+from generator.render import render
+from generator.request import GenerationRequest, plan
+from generator.take import Take
+
+RUNS = 7
+LENGTHS = (30, 240)
+ENTRY_BYTES = 3_000
+
+
+def main() -> None:
+    """Measure and print."""
+    print("## Cost of provenance\n")
+    print("`python -m bench.provenance_cost`: medians of", RUNS, "runs, stereo 16-bit wav.\n")
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Settings(home=Path(folder) / "home", device="cpu"))
+        for seconds in LENGTHS:
+            rows += _measure(home, Path(folder), seconds)
+    print(markdown(("", *(f"{seconds} s wav" for seconds in LENGTHS)), _sideways(rows)))
+    print("Goal: overhead above the floor at most 25 %. Keeping the parts is storage, and is shown apart.\n")
+
+
+def _measure(home: Home, folder: Path, seconds: int) -> list[tuple[str, str]]:
+    request = GenerationRequest("an allegro in D major", seed=1, seconds=seconds)
+    planned = plan(request)
+    model = open_model(home, request.model)
+    score = model.compose(request, planned.controls, None)
+    take = Take(score, *render(score, 16))
+    clock = Clock()
+    for _ in range(RUNS + 1):
+        _floor(home, folder, take, clock)
+        _ours(home, model, request, planned, take, clock)
+    for runs in clock.runs.values():
+        runs.pop(0)  # the first run warms caches and is not counted
+    parts = ("read + SHA-256", "chromaprint", "C2PA signing", "durable file", "two durable commits")
+    floor = sum(clock.median(part) for part in parts)
+    ours = clock.median("ours")
+    return [
+        *((part, milliseconds(clock.median(part))) for part in parts),
+        ("**floor**", f"**{milliseconds(floor)}**"),
+        ("**Liner Notes**", f"**{milliseconds(ours)}**"),
+        ("**overhead**", f"**{(ours / floor - 1) * 100:+.0f} %**"),
+        ("apart: keeping four stems, MIDI and score", milliseconds(clock.median("parts"))),
+    ]
+
+
+def _ours(home: Home, model: object, request: GenerationRequest, planned: object, take: Take, clock: Clock) -> None:
+    with clock.timing("parts"):
+        files = keep(home, take)
+    with clock.timing("ours"):
+        measured: Measured = measure(take.mix)
+        content = describe(take.score, measured, files)
+        draft = _generation(home, model, request, planned, content)  # type: ignore[arg-type]
+        home.append([draft], also=_indexed(home, draft, measured))
+        _deliver(home, draft, content, measured, "audio/wav", None, _silent)
+
+
+def _floor(home: Home, folder: Path, take: Take, clock: Clock) -> None:
+    plain, signed = folder / "plain.wav", folder / "signed.wav"
+    audio = Audio(take.mix.samples, take.mix.sample_rate)
+    encode(audio, plain, media_type="audio/wav")
+    clock.call("read + SHA-256", lambda: hashlib.sha256(plain.read_bytes()).digest())
+    clock.call("chromaprint", lambda: fingerprint(audio))
+    signed.unlink(missing_ok=True)
+    with clock.timing("C2PA signing"):
+        _sign(home, plain, signed)
+    data = signed.read_bytes()
+    with clock.timing("durable file"), (folder / "durable.wav").open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    database = _database(folder / "floor.db")
+    with clock.timing("two durable commits"):
+        for _ in range(2):
+            database.execute("INSERT INTO entry (data) VALUES (?)", (os.urandom(ENTRY_BYTES),))
+            database.commit()
+    database.close()
+
+
+def _sign(home: Home, plain: Path, signed: Path) -> None:
+    credential = home.credential
+    info = c2pa.C2paSignerInfo(
+        credential.algorithm.encode(), credential.certificate_chain, credential.private_key, None
+    )
+    definition = {
+        "claim_generator_info": [{"name": "floor", "version": "1"}],
+        "assertions": [
+            {
+                "label": "c2pa.actions.v2",
+                "data": {
+                    "actions": [
+                        {
+                            "action": "c2pa.created",
+                            "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
+                        }
+                    ]
+                },
+            },
+            {"label": "org.example.bytes", "data": {"text": "x" * 12_000}},
+        ],
+    }
+    context = c2pa.Context.from_dict(
+        {"builder": {"thumbnail": {"enabled": False}}, "verify": {"verify_after_sign": False}}
+    )
+    with plain.open("rb") as source, signed.open("w+b") as target:
+        c2pa.Builder(json.dumps(definition), context=context).sign(
+            c2pa.Signer.from_info(info), "audio/wav", source, target
+        )
+
+
+def _database(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=FULL")
+    database.execute("CREATE TABLE IF NOT EXISTS entry (id INTEGER PRIMARY KEY, data BLOB)")
+    database.commit()
+    return database
+
+
+def _sideways(rows: list[tuple[str, str]]) -> list[tuple[str, ...]]:
+    names = list(dict.fromkeys(name for name, _ in rows))
+    return [(name, *(value for other, value in rows if other == name)) for name in names]
+
+
+if __name__ == "__main__":
+    main()

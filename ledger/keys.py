@@ -1,0 +1,256 @@
+"""Ed25519 keys: who may sign, who can check, and where a private key lies.
+
+Ed25519 itself (RFC 8032) accepts public keys that verify anything (small order) and two
+encodings of one key; both are refused when a key is registered, so a signature means one key.
+"""
+
+import hashlib
+import os
+import secrets
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, Self
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+
+from ledger.durability import sync_folder, write_new
+from ledger.errors import KeyFileError, KeyRejectedError, SignatureError, shown
+
+PUBLIC_KEY_BYTES = 32
+SIGNATURE_BYTES = 64
+_MAX_KEY_FILE_BYTES = 4096
+
+_PRIME = 2**255 - 19
+_CURVE_D = -121665 * pow(121666, -1, _PRIME) % _PRIME
+_SMALL_ORDER_Y = frozenset(
+    {
+        0,  # order 4
+        1,  # order 1
+        _PRIME - 1,  # order 2
+        int("05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826", 16),  # order 8
+        int("7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7", 16),  # order 8
+    }
+)
+
+
+class Signer(Protocol):
+    """Something that signs messages under one key."""
+
+    @property
+    def keyid(self) -> str:
+        """Name of the key: `sha256:` and the hex SHA-256 of the raw public key."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Returns the signature over a message."""
+        ...
+
+
+class Verifier(Protocol):
+    """Something that checks signatures of one key."""
+
+    @property
+    def keyid(self) -> str:
+        """Name of the key: `sha256:` and the hex SHA-256 of the raw public key."""
+        ...
+
+    def verify(self, message: bytes, signature: bytes) -> None:
+        """Checks a signature over a message, and raises `SignatureError` when it is not one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ed25519Verifier:
+    """An Ed25519 public key (RFC 8032), checked when it is made.
+
+    Attributes:
+        public_key: The 32 bytes of the key's canonical encoding.
+
+    Raises:
+        KeyRejectedError: The bytes are not a point of the curve, are not canonical, or the point
+            has small order (with such a key, signatures prove nothing).
+    """
+
+    public_key: bytes
+    keyid: str = field(init=False, repr=False, compare=False)
+    _key: Ed25519PublicKey = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _require_sound(self.public_key)
+        digest = hashlib.sha256(self.public_key).hexdigest()
+        object.__setattr__(self, "keyid", f"sha256:{digest}")
+        object.__setattr__(self, "_key", Ed25519PublicKey.from_public_bytes(self.public_key))
+
+    def verify(self, message: bytes, signature: bytes) -> None:
+        """Checks a signature.
+
+        Args:
+            message: What was signed.
+            signature: 64 bytes.
+
+        Raises:
+            SignatureError: The signature is not by this key over this message.
+        """
+        try:
+            self._key.verify(signature, message)
+        except InvalidSignature as fault:
+            raise SignatureError(
+                f"A signature over {len(message)} bytes does not verify with the key "
+                f"{self.keyid}: the message, the signature or the key was changed; get the "
+                "original bytes again, and do not rely on these."
+            ) from fault
+
+
+@dataclass(frozen=True, slots=True)
+class Ed25519Signer:
+    """An Ed25519 private key (RFC 8032).
+
+    Attributes:
+        private_key: The key; never shown in `repr`.
+        verifier: The public half.
+    """
+
+    private_key: Ed25519PrivateKey = field(repr=False, compare=False)
+    verifier: Ed25519Verifier = field(init=False)
+
+    def __post_init__(self) -> None:
+        public = self.private_key.public_key().public_bytes_raw()
+        object.__setattr__(self, "verifier", Ed25519Verifier(public))
+
+    @classmethod
+    def generate(cls) -> Self:
+        """Makes a new random key."""
+        return cls(Ed25519PrivateKey.generate())
+
+    @property
+    def keyid(self) -> str:
+        """Name of the key: `sha256:` and the hex SHA-256 of the raw public key."""
+        return self.verifier.keyid
+
+    def sign(self, message: bytes) -> bytes:
+        """Returns the 64-byte signature over a message."""
+        return self.private_key.sign(message)
+
+
+def load_or_create_key(path: Path) -> Ed25519Signer:
+    """Reads a private key file, or makes it when there is none.
+
+    The file is unencrypted PKCS#8 in PEM, mode 0600. It is made under another name, made
+    durable, and only then linked to its own name, which fails when the name is taken: of two
+    processes that make it at once one wins, and both use the winner's key.
+
+    Args:
+        path: The key file; its folder has to exist.
+
+    Returns:
+        The key.
+
+    Raises:
+        KeyFileError: The file cannot be read or made, is a symbolic link, may be read by others
+            than its owner, or does not hold an Ed25519 private key.
+    """
+    try:
+        return _load(path)
+    except FileNotFoundError:
+        pass
+    try:
+        _create(path)
+        return _load(path)
+    except OSError as fault:
+        raise KeyFileError(
+            f"The key file {path} could not be made: {fault.strerror}; check that its folder "
+            "exists, can be written and is not full."
+        ) from fault
+
+
+def _load(path: Path) -> Ed25519Signer:
+    data = _read_private(path)
+    try:
+        key = serialization.load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as fault:
+        raise KeyFileError(
+            f"The key file {path} does not hold an unencrypted private key in PEM: {fault}. "
+            "Restore it from its backup; a lost key cannot be made again."
+        ) from fault
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyFileError(
+            f"The key file {path} holds a key of another kind ({type(key).__name__}) where "
+            "Ed25519 is needed; restore the right file from its backup."
+        )
+    return Ed25519Signer(key)
+
+
+def _read_private(path: Path) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise
+    except OSError as fault:
+        hint = "it is a symbolic link" if path.is_symlink() else str(fault.strerror)
+        raise KeyFileError(
+            f"The key file {path} cannot be opened: {hint}. Put the key itself there, as a plain "
+            "file of the user who runs this program."
+        ) from fault
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise KeyFileError(f"The key file {path} is not a plain file; put the key itself there.")
+        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise KeyFileError(
+                f"The key file {path} may be used by others than its owner (mode "
+                f"{stat.S_IMODE(status.st_mode):04o}). Treat the key as seen by them; if nobody "
+                f"else uses this machine, `chmod 600 {path}` is enough."
+            )
+        return os.read(descriptor, _MAX_KEY_FILE_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def _create(path: Path) -> None:
+    data = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        write_new(draft, data, mode=0o600)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return  # another process was faster: its key is the one
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _require_sound(public_key: bytes) -> None:
+    """Refuses what RFC 8032 decoding (section 5.1.3) refuses, and points of small order."""
+    if len(public_key) != PUBLIC_KEY_BYTES:
+        raise KeyRejectedError(
+            f"An Ed25519 public key is {PUBLIC_KEY_BYTES} bytes long, this one has "
+            f"{len(public_key)}; ask its owner for the raw key."
+        )
+    encoded = int.from_bytes(public_key, "little")
+    y = encoded & (2**255 - 1)
+    if y >= _PRIME:
+        raise _rejected(public_key, "is not in its canonical encoding")
+    if y in _SMALL_ORDER_Y:
+        raise _rejected(public_key, "has small order, so that its signatures prove nothing")
+    # x² = (y² - 1) / (d y² + 1) has to be a square (Euler); u·v is one exactly when u/v is.
+    candidate = (y * y - 1) * (_CURVE_D * y * y + 1) % _PRIME
+    if pow(candidate, (_PRIME - 1) // 2, _PRIME) != 1:
+        raise _rejected(public_key, "is not a point of the curve")
+
+
+def _rejected(public_key: bytes, why: str) -> KeyRejectedError:
+    return KeyRejectedError(
+        f"The Ed25519 public key {shown(public_key.hex())} {why}; it is not accepted: its owner "
+        "has to make a new key pair with an ordinary tool."
+    )

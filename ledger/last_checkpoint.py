@@ -1,0 +1,100 @@
+"""The newest checkpoint, remembered in a file outside the database.
+
+A database can be replaced by an older copy of itself, and then knows nothing of what was signed
+since. The file, kept beside the log's key, does.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.checkpoint import Checkpoint
+from ledger.durability import overwrite, replace
+from ledger.errors import CheckpointError, LogDamagedError, NoteError
+from ledger.note import MAX_NOTE_BYTES, Note
+
+_MODE = 0o644
+_SECTOR_BYTES = 512
+"""A write within one sector reaches the disk whole or not at all; SQLite relies on the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastCheckpoint:
+    """A file that holds one signed checkpoint.
+
+    Attributes:
+        path: The file; its folder has to exist.
+    """
+
+    path: Path
+
+    def read(self) -> bytes | None:
+        """Returns the signed note that was remembered last, or None when there is none.
+
+        Raises:
+            LogDamagedError: The file cannot be read, or is not a checkpoint.
+        """
+        try:
+            with self._lock(fcntl.LOCK_SH):
+                note = self._content()
+        except OSError:  # where no lock can be made, nothing is written: there is none to wait for
+            note = self._content()
+        if note is not None:
+            self._size(note)
+        return note
+
+    def write(self, note: bytes) -> None:
+        """Remembers a checkpoint, and returns when it is on the disk.
+
+        When another process has remembered a larger one meanwhile, that one stays.
+
+        Args:
+            note: A signed checkpoint.
+
+        Raises:
+            LogDamagedError: The file that is there is not a checkpoint.
+            OSError: The file cannot be written.
+        """
+        with self._lock(fcntl.LOCK_EX):
+            before = self._content()
+            if before is not None and self._size(before) >= self._size(note):
+                return
+            if before is not None and len(before) == len(note) <= _SECTOR_BYTES:
+                overwrite(self.path, note)
+            else:
+                replace(self.path, note, mode=_MODE)
+
+    @contextmanager
+    def _lock(self, kind: int) -> Iterator[None]:
+        name = self.path.with_name(f".{self.path.name}.lock")
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        try:
+            fcntl.flock(descriptor, kind)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _content(self) -> bytes | None:
+        try:
+            with self.path.open("rb") as file:
+                return file.read(MAX_NOTE_BYTES + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as fault:
+            raise LogDamagedError(
+                f"The file {self.path} remembers the newest checkpoint but cannot be read: "
+                f"{fault.strerror}. Make it readable; the log takes no entry before."
+            ) from fault
+
+    def _size(self, note: bytes) -> int:
+        try:
+            return Checkpoint.parse(Note.parse(note).text).size
+        except (NoteError, CheckpointError) as fault:
+            raise LogDamagedError(
+                f"The file {self.path} should hold the newest checkpoint, but does not: {fault} "
+                "If you are certain that the database is not an older copy, remove the file; it "
+                "will be made again."
+            ) from fault

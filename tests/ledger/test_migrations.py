@@ -1,0 +1,114 @@
+import importlib.util
+import io
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import Engine, text
+
+import migrations.upgrade
+from ledger.database import open_engine, writing
+from ledger.errors import NewerDatabaseError
+from ledger.log import Log
+from ledger.note import NoteSigner
+from ledger.tables import METADATA
+from migrations.upgrade import current_revision, head_revision, upgrade
+
+
+def revision_0001() -> ModuleType:
+    path = Path(migrations.upgrade.__file__).parent / "versions" / "0001_ledger.py"
+    spec = importlib.util.spec_from_file_location("revision_0001", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_an_empty_database_is_upgraded(engine: Engine) -> None:
+    assert current_revision(engine) == head_revision()
+
+
+def test_the_migrations_make_the_tables(engine: Engine) -> None:
+    ours = {table.name for table in METADATA.sorted_tables}
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={"include_name": lambda name, kind, _parents: kind != "table" or name in ours},
+        )
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_an_old_database_keeps_its_entries(engine: Engine, log: Log) -> None:
+    log.append([b"entry"])
+    upgrade(engine)
+    assert log.entry(0).data == b"entry"
+
+
+def test_a_newer_database_is_refused_and_left_alone(engine: Engine) -> None:
+    with writing(engine) as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999_future'"))
+    with pytest.raises(NewerDatabaseError, match=r"'9999_future'.*Install that release"):
+        upgrade(engine)
+    assert current_revision(engine) == "9999_future"
+
+
+def test_a_failed_upgrade_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = open_engine(tmp_path / "linernotes.db")
+    with monkeypatch.context() as patch:
+        patch.setattr(Operations, "execute", lambda *_arguments: 1 / 0, raising=False)
+        with pytest.raises(ZeroDivisionError):
+            upgrade(engine)
+    assert current_revision(engine) is None
+    upgrade(engine)
+    assert current_revision(engine) == head_revision()
+    engine.dispose()
+
+
+def test_processes_that_race_at_first_use(tmp_path: Path, signer: NoteSigner) -> None:
+    path = tmp_path / "linernotes.db"
+    program = (
+        "import sys; from ledger.database import open_engine; from migrations.upgrade import upgrade\n"
+        "sys.stdin.readline(); upgrade(open_engine(sys.argv[1])); print('done')"
+    )
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", program, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for racer in racers:
+        assert racer.stdin
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    assert [racer.communicate()[0] for racer in racers] == ["done\n"] * 4
+    engine = open_engine(path)
+    assert Log(engine, signer).append([b"entry"])[0].index == 0
+    engine.dispose()
+
+
+def test_the_statements_for_postgresql() -> None:
+    output = io.StringIO()
+    context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True, "output_buffer": output})
+    with Operations.context(context):
+        revision_0001().upgrade()
+    sql = output.getvalue()
+    assert "log_index BIGINT NOT NULL" in sql
+    assert "leaf_hash BYTEA NOT NULL" in sql
+    for table in ("entry", "node", "checkpoint"):
+        assert f"BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW" in sql
+        assert f"BEFORE TRUNCATE ON {table}" in sql
+    assert "RAISE(ABORT" not in sql
+
+
+def test_there_is_no_way_back() -> None:
+    with pytest.raises(NotImplementedError, match="never taken back"):
+        revision_0001().downgrade()
