@@ -1,0 +1,50 @@
+"""The log over HTTP, checked as a stranger would."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ledger.checkpoint import open_checkpoint
+from ledger.merkle import leaf_hash
+from ledger.note import NoteVerifier
+from ledger.proof import TlogProof
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from api.home import Home
+
+    Problem = Callable[[httpx.Response, int], dict[str, object]]
+
+
+def test_the_checkpoint_is_signed(home: Home, client: Callable[..., httpx.Client]) -> None:
+    response = client().get("/checkpoint")
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    checkpoint = open_checkpoint(response.content, [NoteVerifier.parse(home.log_vkey)])
+    assert checkpoint.origin == home.log.origin
+    assert checkpoint.size == home.log.size()
+
+
+def test_an_entry_and_its_proof_go_together(home: Home, everything: httpx.Client) -> None:
+    entry = everything.get("/v1/log/entries/1").content
+    response = everything.get("/v1/log/entries/1/proof")
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    proof = TlogProof.parse(response.content)
+    assert proof.index == 1
+    assert proof.verify(leaf_hash(entry), [NoteVerifier.parse(home.log_vkey)]).size == home.log.size()
+
+
+@pytest.mark.parametrize("path", ["", "/proof"])
+@pytest.mark.parametrize(("index", "status"), [("999999", 404), (str(2**63), 422), ("-1", 422), ("first", 422)])
+def test_an_entry_that_is_not_there(
+    everything: httpx.Client, problem: Problem, path: str, index: str, status: int
+) -> None:
+    problem(everything.get(f"/v1/log/entries/{index}{path}"), status)
+
+
+def test_health(home: Home, client: Callable[..., httpx.Client]) -> None:
+    assert client().get("/healthz").json() == {"status": "ok", "log_size": home.log.size()}

@@ -1,0 +1,81 @@
+"""Verification over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from api.home import Home
+
+    Problem = Callable[[httpx.Response, int], dict[str, object]]
+
+STRANGER = "example.com/log+c3b1f8d8+AY8t7sWcmGOZ6GRvOi9vRzFpfUCDlW2ouI5ZqmkCVwpf"
+
+
+@pytest.fixture(scope="module")
+def audio(everything: httpx.Client, recording_id: str) -> bytes:
+    return everything.get(f"/v1/recordings/{recording_id}/audio").content
+
+
+def _verify(client: httpx.Client, data: bytes, **others: bytes) -> httpx.Response:
+    files = {"file": ("take/../my take.wav", data)} | {name: (name, each) for name, each in others.items()}
+    return client.post("/v1/verifications", files=files)
+
+
+def _results(response: httpx.Response) -> dict[str, str]:
+    assert response.status_code == 200, response.text
+    return {check["id"]: check["result"] for check in response.json()["checks"]}
+
+
+def test_a_file_of_this_home(everything: httpx.Client, audio: bytes, recording_id: str) -> None:
+    response = _verify(everything, audio)
+    results = _results(response)
+    assert response.json()["recording_id"] == recording_id
+    assert response.json()["path"] == "my take.wav"
+    assert response.json()["verified"] is True
+    assert results.pop("licence") == "not-checked"
+    assert set(results.values()) == {"pass"}
+
+
+def test_a_file_with_an_altered_byte(everything: httpx.Client, audio: bytes) -> None:
+    altered = bytearray(audio)
+    altered[-1000] ^= 1
+    response = _verify(everything, bytes(altered))
+    results = _results(response)
+    assert response.json()["verified"] is False
+    assert (results["c2pa-integrity"], results["content-digest"]) == ("fail", "fail")
+    assert "/staging/" not in response.text
+
+
+def test_by_a_policy_of_ones_own(home: Home, everything: httpx.Client, audio: bytes) -> None:
+    own = f"log {home.log_vkey}\nquorum none\n".encode()
+    assert _results(_verify(everything, audio, policy=own))["log-trust"] == "pass"
+
+
+def test_a_policy_that_is_none(everything: httpx.Client, audio: bytes, problem: Problem) -> None:
+    found = problem(_verify(everything, audio, policy=b"trust everybody\n"), 422)
+    assert "The uploaded policy is not a tlog-policy" in str(found["detail"])
+
+
+def test_anchors_that_are_none(everything: httpx.Client, audio: bytes, problem: Problem) -> None:
+    problem(_verify(everything, audio, trust_anchors=b"no certificates"), 422)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x89PNG\r\n\x1a\n" + b"\0" * 500, b"PK\x05\x06" + b"\0" * 18, b"RIFF\x24\0\0\0WAVEfmt "]
+)
+def test_what_is_neither_audio_nor_a_package(everything: httpx.Client, problem: Problem, data: bytes) -> None:
+    found = problem(_verify(everything, data), 422)
+    assert "/staging/" not in str(found)
+    assert "/tmp" not in str(found)  # noqa: S108 - looked for, not written to
+
+
+def test_a_file_without_credentials(everything: httpx.Client, recording_id: str, problem: Problem) -> None:
+    midi = everything.get(f"/v1/recordings/{recording_id}/midi").content
+    problem(_verify(everything, midi), 422)

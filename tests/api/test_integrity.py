@@ -1,0 +1,122 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from api.home import Home
+from api.settings import load_settings
+
+
+@pytest.fixture
+def database(studio) -> Path:
+    return studio.home / "linernotes.db"
+
+
+def change(database: Path, sql: str) -> None:
+    connection = sqlite3.connect(database)
+    with connection:
+        connection.execute(sql)
+    connection.close()
+
+
+def problems(linernotes) -> list[str]:
+    done = linernotes("log", "fsck", "--json")
+    found = done.json["problems"]
+    assert done.code == (1 if found else 0)
+    assert all(problem["what"] and problem["where"] for problem in found)
+    return [f"{problem['where']}: {problem['what']}" for problem in found]
+
+
+def test_a_sound_home_has_no_problems(studio, linernotes) -> None:
+    assert problems(linernotes) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "where"),
+    [
+        ("UPDATE recording SET duration_ms = duration_ms + 1", "table recording"),
+        ("DELETE FROM rendition", "table rendition"),
+        ("UPDATE registration SET log_index = 1 WHERE kind = 'model'", "table registration"),
+        ("UPDATE statement SET kind = 'edit' WHERE kind = 'generation'", "table statement"),
+        ("UPDATE opening SET value = 'somebody else' WHERE field = 'prompt'", "opening of prompt"),
+    ],
+)
+def test_an_altered_row_is_named(database, linernotes, sql: str, where: str) -> None:
+    change(database, sql)
+    assert any(where in problem for problem in problems(linernotes))
+
+
+def test_an_altered_projection_is_repaired_from_the_log(database, linernotes) -> None:
+    change(database, "UPDATE recording SET iscc = 'ISCC:X'")
+    assert "were not what the log says" in linernotes("db", "rebuild").out
+    assert problems(linernotes) == []
+
+
+@pytest.mark.parametrize("table", ["entry", "node", "checkpoint"])
+def test_the_database_itself_refuses_to_change_the_log(database, table: str) -> None:
+    for sql in (f"DELETE FROM {table}", f"UPDATE {table} SET {'hash' if table == 'node' else 'rowid'} = 0"):
+        if table == "entry":
+            sql = sql.replace("rowid = 0", "data = x'00'")
+        if table == "checkpoint":
+            sql = sql.replace("rowid = 0", "note = 'x'")
+        with pytest.raises(sqlite3.DatabaseError):
+            change(database, sql)
+
+
+def test_an_entry_altered_behind_the_triggers_is_found(database, linernotes) -> None:
+    connection = sqlite3.connect(database)
+    with connection:
+        triggers = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
+        for name in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("UPDATE entry SET data = replace(data, 'a', 'b') WHERE log_index = 2")
+    connection.close()
+    assert any(problem.startswith("entry 2") for problem in problems(linernotes))
+
+
+def objects(home: Path) -> list[Path]:
+    return sorted(path for path in (home / "objects").glob("??/*") if path.is_file())
+
+
+def test_a_missing_and_an_altered_file_are_named(studio, linernotes) -> None:
+    first, second = objects(studio.home)[:2]
+    first.unlink()
+    second.write_bytes(b"noise")
+    found = problems(linernotes)
+    assert any("missing" in problem for problem in found)
+    assert any("altered" in problem for problem in found)
+
+
+def test_a_file_no_entry_names_is_a_warning(studio, linernotes) -> None:
+    Home(load_settings()).objects.put_bytes(b"left over")
+    done = linernotes("log", "fsck", "--json")
+    assert (done.code, len(done.json["warnings"])) == (0, 1)
+
+
+def test_a_generation_without_a_rendition_is_a_warning(studio, linernotes, monkeypatch) -> None:
+    """Stopped between recording and sealing: the recording is in the log, and no file was handed out."""
+    import api.recording
+
+    def stop(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(api.recording, "seal", stop)
+    done = linernotes("generate", "x", "--bars", 3, "--seed", 1, "-o", studio.root / "x.wav")
+    assert done.code == 2
+    assert not (studio.root / "x.wav").exists()
+    report = linernotes("log", "fsck", "--json")
+    assert report.code == 0
+    assert any("interrupted" in warning["what"] for warning in report.json["warnings"])
+
+
+def test_an_older_database_put_back_is_refused(studio, linernotes) -> None:
+    database = studio.home / "linernotes.db"
+    Home(load_settings()).engine.dispose()
+    old = database.read_bytes()
+    linernotes("party", "add", "--name", "Ada")
+    for path in studio.home.glob("linernotes.db*"):
+        path.unlink()
+    database.write_bytes(old)
+    done = linernotes("party", "add", "--name", "Bea")
+    assert done.code == 2
+    assert "older" in done.err or "roll" in done.err.lower()

@@ -1,0 +1,84 @@
+"""What the documents show is what happens: their commands are run, their code is executed."""
+
+import io
+import re
+import shlex
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+EXIT_CODES = {"HOLD": 11, "DENY": 10}
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    return BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+
+
+def steps(console: str) -> list[tuple[str, list[str]]]:
+    found: list[tuple[str, list[str]]] = []
+    for line in console.splitlines():
+        if line.startswith("$ "):
+            found.append((line.removeprefix("$ "), []))
+        else:
+            found[-1][1].append(line)
+    return found
+
+
+def appears(expected: str, output: str) -> bool:
+    """A line of a document, with ``...`` for anything, in the output, whose line breaks do not matter."""
+    parts = [re.escape(" ".join(part.split())) for part in expected.split("...")]
+    return re.search(".*?".join(parts).replace(r"\ ", r"\s+"), " ".join(output.split()), re.DOTALL) is not None
+
+
+def test_the_readme_is_true(linernotes, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for language, text in blocks("README.md"):
+        if language == "python":
+            exec(compile(text, "README.md", "exec"), {})  # noqa: S102 - our own document
+            continue
+        for command, expected in steps(text):
+            program, *arguments = shlex.split(command)
+            assert program == "linernotes"
+            done = linernotes(*arguments, home=tmp_path / "home")
+            words = next((word for line in expected for word in EXIT_CODES if line.startswith(word)), "")
+            assert done.code == EXIT_CODES.get(words, 0), (command, done.out, done.err)
+            for line in expected:
+                assert appears(line, done.out), (command, line, done.out)
+
+
+def test_the_outside_code_for_membership_proofs_works(linernotes, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for composer in ("Ethel Smyth", "Joseph Haydn"):
+        answer = linernotes("audit", "membership", "--composer", composer, "--json", home=tmp_path / "home")
+        (tmp_path / "answer.json").write_text(answer.out, encoding="utf-8")
+        [(_, code)] = [block for block in blocks("docs/membership.md") if block[0] == "python"]
+        with redirect_stdout(io.StringIO()) as output:
+            exec(compile(code, "docs/membership.md", "exec"), {})  # noqa: S102 - our own document
+        assert output.getvalue().strip() == "True"
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("name", ["LINERNOTES_HOME", "LINERNOTES_C2PA_CHAIN", "LINERNOTES_C2PA_KEY"])
+def test_the_settings_the_readme_names_exist(name: str) -> None:
+    from api.settings import Settings
+
+    assert name in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert name.removeprefix("LINERNOTES_").lower() in Settings.model_fields
+
+
+def test_the_readme_names_every_command() -> None:
+    from api.cli import app
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    names = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    names += [group.name for group in app.registered_groups if group.name]
+    for name in set(names) - {"demo", "db", "log", "audit"}:
+        assert f"`{name}`" in text, name
