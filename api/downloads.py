@@ -36,10 +36,10 @@ class FileAnswer(Response):
         span: Span,
         headers: Mapping[str, str],
         *,
-        status: HTTPStatus = HTTPStatus.OK,
+        status_code: int = HTTPStatus.OK,
         after: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(status_code=status, headers={**headers, "content-length": str(span.length)})
+        super().__init__(status_code=status_code, headers={**headers, "content-length": str(span.length)})
         self.path = path
         self.span = span
         self.after = after
@@ -92,7 +92,7 @@ def stored(request: Request, path: Path, digest: str, media_type: str, name: str
     if span is None:
         return FileAnswer(path, Span(0, size), headers)
     headers["content-range"] = span.content_range(size)
-    return FileAnswer(path, span, headers, status=HTTPStatus.PARTIAL_CONTENT)
+    return FileAnswer(path, span, headers, status_code=HTTPStatus.PARTIAL_CONTENT)
 
 
 def attachment(media_type: str, name: str) -> dict[str, str]:

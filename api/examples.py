@@ -125,20 +125,39 @@ VERDICT: Final = VerdictShown(
     leaf_hash=_LEAF,
     log_index=8,
 )
+_ITEM: Final[dict[str, object]] = {
+    "identifier": "sq7070319",
+    "title": "String Quartet in G minor, Op.14",
+    "composer": "Emilie Mayer",
+    "born": 1812,
+    "died": 1883,
+    "source": "https://musescore.com/openscore-string-quartets/scores/7070319",
+    "licence": "CC0-1.0",
+    "file_digest": "sha256:881ed1e646923e3f6e48f9b2c7f71f685129af32e96a455e3adfad82b48bdd93",
+    "content_digest": "sha256:5e6f6bc708575886da5c2bf1d4da094d551b6d6a7ae406730f8fcfb352e75d50",
+}
+_MEMBERSHIP_PROOF: Final[dict[str, object]] = {
+    "key": "identifier",
+    "value": "sq7070319",
+    "present": True,
+    "root": _ROOT,
+    "size": 110,
+    "neighbours": [{"index": 31, "item": _ITEM, "path": ["sha256:" + "d3" * 32]}],
+}
 MEMBERSHIP: Final = Membership(
-    verdict="no",
+    verdict="yes",
     model="quartet-1",
-    asked="title 'Yesterday'",
-    item=None,
-    items=[],
-    proof=None,
-    proofs=[],
+    asked="composer 'Emilie Mayer'",
+    item=_ITEM,
+    items=[_ITEM],
+    proof=_MEMBERSHIP_PROOF,
+    proofs=[_MEMBERSHIP_PROOF],
     candidates=[],
     corpus_root=_ROOT,
     corpus_id="openscore-string-quartets",
     leaf_hash=_LEAF,
     log_index=2,
-    note="No item of the manifest has this name, and the manifest is whole: its roots were recomputed.",
+    note="Found by name; the proof is of the item with its digests.",
 )
 IDENTIFICATION: Final = Identification(
     matches=[

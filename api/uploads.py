@@ -56,7 +56,7 @@ class Received(Generic[Fields]):
     def name(self, part: str) -> str:
         """What the client calls a file, for people to read."""
         given = PureWindowsPath(self.files[part].filename or "").name
-        return "".join(char for char in given[:_MAX_NAME] if char.isprintable()) or part
+        return "".join(char for char in given[:_MAX_NAME] if char.isprintable()).strip(". ") or part
 
 
 class Upload(Generic[Fields]):

@@ -86,7 +86,7 @@ def node_hashes(session: Session, nodes: Iterable[NodeId]) -> dict[NodeId, bytes
     if leaves:
         query = select(ENTRY.c.log_index, ENTRY.c.leaf_hash)
         rows = session.execute(query.where(ENTRY.c.log_index.in_(leaves)))
-        found.update((NodeId(0, row.log_index), row.leaf_hash) for row in rows)
+        found.update((NodeId(0, row.log_index), _blob(row.leaf_hash)) for row in rows)
     if interior:
         values = {
             f"{name}_{number}": value for number, node in enumerate(interior) for name, value in node._asdict().items()
@@ -219,8 +219,13 @@ def _nodes_query(count: int) -> Select[int, int, bytes]:
 
 def _interior(session: Session, query: Select[int, int, bytes], values: dict[str, int]) -> dict[NodeId, bytes]:
     rows = session.execute(query, values)
-    return {NodeId(row.level, row.node_index): row.hash for row in rows}
+    return {NodeId(row.level, row.node_index): _blob(row.hash) for row in rows}
 
 
 def _entry(row: Row[int, bytes, bytes, str]) -> Entry:
-    return Entry(row.log_index, row.leaf_hash, row.data, row.appended_at)
+    return Entry(row.log_index, _blob(row.leaf_hash), _blob(row.data), row.appended_at)
+
+
+def _blob(value: bytes | str) -> bytes:
+    """The bytes of a column; SQLite lets whoever tampers put text there, which `fsck` must survive."""
+    return value.encode(errors="surrogateescape") if isinstance(value, str) else value

@@ -32,8 +32,9 @@ _REQUIRED: Final = frozenset({b"c2as", b"c2cl", b"c2cs"})
 
 _COSE_SIGN1_TAG: Final = 18
 _PADDING: Final = frozenset({"pad", "pad2"})
-# Time stamps and revocation answers (C2PA 13.2, 13.3) carry signatures of their own; 33 is x5chain.
-_SIGNED_ELSEWHERE: Final = frozenset({"sigTst", "sigTst2", "rVals", 33})
+# Time stamps, revocation answers and certificates carry signatures of their own (C2PA 13.2, 14.6, 15.8);
+# claims of version 1 had their certificates here, as x5chain or 33.
+_SIGNED_ELSEWHERE: Final = frozenset({"sigTst", "sigTst2", "rVals", "x5chain", 33})
 _MAX_DEPTH: Final = 16
 
 
@@ -162,7 +163,7 @@ def _check_signature(data: bytes, where: str) -> None:
     reader = _Cbor(data)
     if reader.head() != (6, _COSE_SIGN1_TAG) or reader.head() != (4, 4):
         raise _FaultError(f"the signature of {where} is not a COSE_Sign1")
-    reader.skip()  # protected header: signed
+    reader.byte_string()  # the protected header: signed
     major, entries = reader.head()
     if major != 5:  # noqa: PLR2004 - RFC 8949, 3.1: major type 5 is a map
         raise _FaultError(f"the signature of {where} has no unprotected header")

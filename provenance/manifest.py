@@ -329,8 +329,8 @@ def _refused(error: C2paError) -> CredentialError:
 
 def _unreadable(path: Path, error: C2paError) -> ManifestError:
     return ManifestError(
-        f"{path} carries credentials that cannot be read: the C2PA engine says {str(error)[:300]!r}. The file is not "
-        "as it was signed; get it again from where it was handed out."
+        f"The credentials of {path} cannot be read: the C2PA engine says {str(error)[:300]!r}. The file is damaged or "
+        "not as it was signed; get it again from where it was handed out."
     )
 
 

@@ -9,6 +9,7 @@ from api.audit import membership
 from api.authorisation import requires
 from api.examples import MEMBERSHIP
 from api.openapi import json_answer
+from api.refusals import outward
 from api.registry import membership_answer
 from api.schemas.registry import Membership
 from api.schemas.request import MembershipFields
@@ -42,7 +43,8 @@ async def audit_membership_of_file(
 
     def work() -> Membership:
         with received.staged(service.home) as paths:
-            found = membership(service.home, file=paths["file"], model=received.fields.model)
-        return membership_answer(found).model_copy(update={"asked": f"file {received.name('file')}"})
+            found = membership_answer(membership(service.home, file=paths["file"], model=received.fields.model))
+        note = outward(found.note, service.home)
+        return found.model_copy(update={"asked": f"file {received.name('file')}", "note": note})
 
     return await service.workshop.run(work)

@@ -5,6 +5,7 @@ from api.history import history, recording
 from api.home import Home
 from api.rights import decided_again
 from api.settings import load_settings
+from licensing.closure import Closure
 from licensing.errors import LicensingError
 from licensing.policy import shipped_policy
 from licensing.question import parse_question
@@ -14,7 +15,7 @@ from provenance.identity import digest, now
 
 
 @pytest.fixture
-def closure(studio):
+def closure(studio) -> Closure:
     home = Home(load_settings())
     return closure_of(history(home, recording(home, studio.recording_id)), 5, digest(b"root"))
 

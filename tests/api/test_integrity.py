@@ -48,17 +48,14 @@ def test_an_altered_row_is_named(database, linernotes, sql: str, where: str) -> 
 
 def test_an_altered_projection_is_repaired_from_the_log(database, linernotes) -> None:
     change(database, "UPDATE recording SET iscc = 'ISCC:X'")
-    assert "were not what the log says" in linernotes("db", "rebuild").out
+    assert "were repaired" in linernotes("db", "rebuild").out
     assert problems(linernotes) == []
 
 
 @pytest.mark.parametrize("table", ["entry", "node", "checkpoint"])
 def test_the_database_itself_refuses_to_change_the_log(database, table: str) -> None:
-    for sql in (f"DELETE FROM {table}", f"UPDATE {table} SET {'hash' if table == 'node' else 'rowid'} = 0"):
-        if table == "entry":
-            sql = sql.replace("rowid = 0", "data = x'00'")
-        if table == "checkpoint":
-            sql = sql.replace("rowid = 0", "note = 'x'")
+    column = {"entry": "data", "node": "hash", "checkpoint": "note"}[table]
+    for sql in (f"DELETE FROM {table}", f"UPDATE {table} SET {column} = x'00'"):  # noqa: S608 - our own names
         with pytest.raises(sqlite3.DatabaseError):
             change(database, sql)
 

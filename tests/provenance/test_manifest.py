@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import re
 import resource
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import c2pa
 import numpy as np
@@ -218,6 +221,42 @@ def test_a_full_disk_leaves_the_target_as_it_was(studio: Studio, tmp_path: Path,
     assert os.listdir(tmp_path) == ["b.wav"]  # noqa: PTH208 - hidden files count
 
 
+def test_a_disk_that_is_full_for_a_moment_is_said_so(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.FileIO):
+        full = True
+
+        def write(self, data: Any, /) -> int:
+            if len(data) > 8192 and self.full:
+                self.full = False
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(data) or 0
+
+    studio.audio("wav")
+    monkeypatch.setattr(manifest, "_new_file", lambda path: Full(path, "x+b"))
+    with pytest.raises(ManifestError, match="cannot be written: No space left on device"):
+        embed(studio.audio("wav"), tmp_path / "b.wav", studio.new, studio.credential)
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - hidden files count
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "b.wav"
+    events: list[tuple[str, bool]] = []
+    fsync = os.fsync
+
+    def record(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        events.append((kind, target.exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    embed(studio.audio("wav"), target, studio.new, studio.credential)
+    assert events == [("file", False), ("folder", True)]
+
+
 def test_ctrl_c_leaves_nothing_half_done(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted = threading.Event()
     write = manifest._Target.write
@@ -310,6 +349,24 @@ def test_a_manifest_on_a_server_is_not_fetched(studio: Studio, tmp_path: Path, s
         with path.open("rb") as file, c2pa.Context.from_json(context) as used, pytest.raises(c2pa.C2paError):
             c2pa.Reader("audio/wav", file, context=used)
         assert len(asked) == questions
+
+
+def test_every_engine_call_is_offline(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[dict[str, Any]] = []
+    make = c2pa.Context.from_json
+
+    def record(text: str) -> c2pa.Context:
+        used.append(json.loads(text))
+        return make(text)
+
+    parent = studio.signed("wav")
+    monkeypatch.setattr(c2pa.Context, "from_json", record)
+    embed(studio.audio("wav"), tmp_path / "b.wav", studio.edited, studio.credential, parent)
+    read(tmp_path / "b.wav", studio.anchor)
+    assert len(used) == 6, "parent: look, read; source: look, sign; result: look, read"
+    for context in used:
+        assert context["core"] == manifest._OFFLINE_CORE
+        assert context["verify"].items() >= manifest._OFFLINE_CHECKS.items()
 
 
 def test_free_space_in_an_m4a_is_hashed_too(studio: Studio) -> None:

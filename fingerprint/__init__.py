@@ -1,0 +1,1 @@
+"""Recognising audio, by its exact content and by its sound."""

@@ -1,0 +1,217 @@
+"""Recognising a recording from a clip of it.
+
+This is the first of two tiers: chromaprint sub-fingerprints at the original speed and pitch.
+It finds the same *recording*, whole or an excerpt, through lossy coding and changes of level; a
+copy that was sped up, slowed down or transposed is not found, nor is the music played again.
+
+Adding a recording stores its items, nothing else. `seal` turns what was added since the last
+time into sorted buckets; until then it is searched in memory.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from fingerprint import match, posting, store
+from fingerprint.chroma import SECONDS_IN_ITEM, SECONDS_PER_ITEM, Fingerprint
+from fingerprint.errors import InsufficientEvidenceError
+from fingerprint.match import Alignment, Match
+from fingerprint.posting import Hits, Postings, Probes
+from fingerprint.store import Size, StoredFingerprint
+
+MIN_QUERY_SECONDS: Final = 4
+SEAL_ITEMS: Final = 2**18
+"""Items (9 hours of sound) that are searched in memory before `seal` does anything."""
+
+_MAX_SEGMENT_POSTINGS: Final = 2**24
+_MAX_DIAGONALS: Final = 256
+_DIAGONALS_PER_RECORDING: Final = 4
+_NEIGHBOURS: Final = (-1, 0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """The postings of what is not sealed yet, of addresses `start` to `end`."""
+
+    start: int
+    end: int
+    postings: Postings
+
+
+class Index:
+    """The fingerprints of all recordings, searchable; safe to share between threads.
+
+    Args:
+        engine: Where they are stored; its tables come from the migrations.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tail = _Tail(0, 0, np.empty(0, np.uint64))
+
+    def add(self, session: Session, recording_id: str, fingerprint: Fingerprint) -> None:
+        """Stores a recording's fingerprint as part of the caller's transaction.
+
+        Args:
+            session: In a transaction that holds the write lock.
+            recording_id: The recording.
+            fingerprint: Of its full length.
+
+        Raises:
+            DuplicateFingerprintError: The recording has one already.
+        """
+        store.insert_fingerprint(session, recording_id, fingerprint)
+
+    def identify(self, fingerprint: Fingerprint, limit: int = 10) -> list[Match]:
+        """Finds the recordings that a clip was taken from, best first.
+
+        Several recordings may hold the same sound, and all of them are given. An empty list
+        means that nothing stored sounds like the clip more than chance would have it.
+
+        Args:
+            fingerprint: Of the clip.
+            limit: How many matches at most.
+
+        Raises:
+            InsufficientEvidenceError: The clip is shorter than `MIN_QUERY_SECONDS`, or so
+                uniform (a held chord, near silence) that even a perfect match would mean
+                nothing in an index of this size.
+        """
+        items = fingerprint.items
+        with Session(self._engine) as session:
+            size = store.size(session)
+            alignments = size.alignments(len(items))
+            _require_evidence(fingerprint, alignments)
+            if size.recordings == 0:
+                return []
+            hits = self._look_up(session, posting.probe(items), size)
+            found = [
+                _best_alignment(fingerprint, stored, diagonals, alignments)
+                for stored, diagonals in _candidates(session, hits)
+            ]
+        matches = [each for each in found if match.is_match(each.score)]
+        return sorted(matches, key=lambda each: (-each.score, each.recording_id))[:limit]
+
+    def seal(self, session: Session) -> bool:
+        """Moves the unsealed items into sorted buckets, when there are `SEAL_ITEMS` or more.
+
+        Args:
+            session: In a transaction that holds the write lock.
+
+        Returns:
+            Whether there were enough.
+        """
+        segments = store.segments(session)
+        start = segments[-1].end if segments else 0
+        end = store.size(session).end
+        if end - start < SEAL_ITEMS:
+            return False
+        postings = _sorted_postings(list(store.fingerprints_from(session, start)))
+        # Smaller neighbours are merged in, so that the number of segments grows slowly.
+        while segments and segments[-1].postings <= 2 * len(postings) <= _MAX_SEGMENT_POSTINGS:
+            neighbour = segments.pop()
+            postings = np.sort(np.concatenate((store.all_postings(session, neighbour), postings)))
+            store.delete_segment(session, neighbour)
+            start = neighbour.start
+        store.insert_segment(session, start, end, postings)
+        return True
+
+    def rebuild(self, session: Session) -> None:
+        """Drops every bucket and makes all of them again from the stored fingerprints.
+
+        Args:
+            session: In a transaction that holds the write lock.
+        """
+        for segment in store.segments(session):
+            store.delete_segment(session, segment)
+        for group in _groups(store.fingerprints_from(session, 0)):
+            postings = _sorted_postings(group)
+            store.insert_segment(session, group[0].start, group[-1].end + 1, postings)
+
+    def _look_up(self, session: Session, probes: Probes, size: Size) -> Hits:
+        segments = store.segments(session)
+        sealed = (store.postings_under(session, each, probes.keys) for each in segments)
+        tail = self._unsealed(session, segments[-1].end if segments else 0, size.end)
+        return posting.merge([posting.look_up(each, probes) for each in (*sealed, tail)])
+
+    def _unsealed(self, session: Session, start: int, end: int) -> Postings:
+        """The sorted postings of addresses `start` to `end`, mostly from memory."""
+        tail = self._tail
+        if (tail.start, tail.end) == (start, end):
+            return tail.postings
+        known = tail.postings if tail.start == start and tail.end <= end else tail.postings[:0]
+        loaded_to = tail.end if len(known) else start
+        added = _sorted_postings(list(store.fingerprints_from(session, loaded_to)))
+        postings = np.sort(np.concatenate((known, added)), kind="stable")
+        self._tail = _Tail(start, end, postings)
+        return postings
+
+
+def _require_evidence(fingerprint: Fingerprint, alignments: int) -> None:
+    seconds = fingerprint.duration_ms / 1000
+    if seconds < MIN_QUERY_SECONDS:
+        raise InsufficientEvidenceError(
+            f"insufficient evidence: the clip lasts {seconds:.1f} seconds, and at least "
+            f"{MIN_QUERY_SECONDS} are needed to recognise a recording. Give a longer clip."
+        )
+    if not match.is_match(match.best_possible_score(fingerprint.items, alignments)):
+        raise InsufficientEvidenceError(
+            f"insufficient evidence: the clip of {seconds:.1f} seconds changes so little (a held "
+            "sound, a repeated note, near silence) that many recordings would fit it. Give a "
+            "longer or livelier clip."
+        )
+
+
+def _candidates(session: Session, hits: Hits) -> Iterator[tuple[StoredFingerprint, list[int]]]:
+    """The recordings with most hits on common diagonals, and for each its best diagonals."""
+    diagonals = posting.busiest(hits, _MAX_DIAGONALS)
+    rank = {diagonal: place for place, diagonal in enumerate(diagonals.tolist())}
+    chosen = np.isin(hits.diagonals, diagonals)
+    addresses = hits.addresses[chosen]
+    order = np.argsort(addresses, kind="stable")
+    addresses, on = addresses[order], hits.diagonals[chosen][order]
+    stored = store.fingerprints_at(session, np.unique(addresses).tolist())
+    for each in stored:
+        first, after = np.searchsorted(addresses, (each.start, each.end))
+        mine = sorted(set(on[first:after].tolist()), key=rank.__getitem__)
+        yield each, mine[:_DIAGONALS_PER_RECORDING]
+
+
+def _best_alignment(clip: Fingerprint, stored: StoredFingerprint, diagonals: list[int], alignments: int) -> Match:
+    reference = stored.fingerprint.items
+    offsets = {line - stored.start + beside for line in diagonals for beside in _NEIGHBOURS}
+    aligned = (match.align(clip.items, reference, offset, alignments) for offset in offsets)
+    best = max((each for each in aligned if each is not None), key=lambda each: each.score(alignments))
+    return _match(stored.recording_id, best, best.score(alignments))
+
+
+def _match(recording_id: str, alignment: Alignment, score: float) -> Match:
+    return Match(
+        recording_id=recording_id,
+        score=score,
+        query_offset=alignment.query_start * SECONDS_PER_ITEM,
+        reference_offset=alignment.reference_start * SECONDS_PER_ITEM,
+        duration=(alignment.length - 1) * SECONDS_PER_ITEM + SECONDS_IN_ITEM,
+        bit_error_rate=alignment.bit_error_rate,
+    )
+
+
+def _sorted_postings(group: list[StoredFingerprint]) -> Postings:
+    packed = [posting.pack(each.fingerprint.items, each.start) for each in group]
+    return np.sort(np.concatenate(packed)) if packed else np.empty(0, np.uint64)
+
+
+def _groups(stored: Iterator[StoredFingerprint]) -> Iterator[list[StoredFingerprint]]:
+    """Runs of fingerprints that make one segment each."""
+    group: list[StoredFingerprint] = []
+    for each in stored:
+        group.append(each)
+        if each.end - group[0].start >= _MAX_SEGMENT_POSTINGS:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -1,0 +1,1 @@
+"""Making audio. It knows nothing of rights."""

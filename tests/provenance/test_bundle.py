@@ -1,0 +1,69 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.checkpoint import Checkpoint, sign_checkpoint
+from ledger.keys import Ed25519Signer
+from ledger.note import NoteSigner
+from ledger.proof import TlogProof
+from provenance.bundle import MAX_BUNDLE_BYTES, DisclosedOpening, EvidenceBundle, Exhibit
+from provenance.disclosure import commit
+from provenance.errors import DisclosureError, EvidenceError
+from provenance.identity import digest
+
+SIGNER = NoteSigner("example.org/log", Ed25519Signer.generate())
+PROOF = TlogProof(0, (), sign_checkpoint(Checkpoint("example.org/log", 1, bytes(32)), SIGNER)).format()
+
+openings = st.builds(
+    lambda leaf, field, value: DisclosedOpening(digest(leaf), field, commit(value)),
+    st.binary(),
+    st.text("abc", min_size=1),
+    st.text(),
+)
+bundles = st.builds(
+    EvidenceBundle,
+    st.lists(st.builds(Exhibit, st.binary(max_size=300), st.just(PROOF)), max_size=4).map(tuple),
+    st.lists(openings, max_size=3).map(tuple),
+)
+
+
+@given(bundles)
+def test_parsing_gives_back_what_was_written(bundle: EvidenceBundle) -> None:
+    assert EvidenceBundle.parse(bundle.to_bytes()) == bundle
+
+
+@given(bundles.filter(lambda bundle: bundle.openings), st.text(min_size=1))
+def test_a_false_opening_is_refused(bundle: EvidenceBundle, more: str) -> None:
+    document = json.loads(bundle.to_bytes())
+    document["openings"][0]["value"] += more
+    with pytest.raises(DisclosureError):
+        EvidenceBundle.parse(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'{"format":"x","entries":[],"openings":[]}',
+        b'{"format":"https://linernotes.org/evidence/v1","entries":[{"envelope":"!","tlog_proof":""}],"openings":[]}',
+        b'{"format":"https://linernotes.org/evidence/v1","entries":[],"openings":[],"more":1}',
+        b"\xff\xfe",
+    ],
+)
+def test_rubbish_is_refused(data: bytes) -> None:
+    with pytest.raises(EvidenceError):
+        EvidenceBundle.parse(data)
+
+
+def test_a_bundle_of_absurd_size_is_refused() -> None:
+    with pytest.raises(EvidenceError, match="at most"):
+        EvidenceBundle.parse(b" " * (MAX_BUNDLE_BYTES + 1))
+
+
+def test_an_entry_that_is_no_envelope_is_explained() -> None:
+    with pytest.raises(EvidenceError, match="cannot be read"):
+        Exhibit(b"not an envelope", PROOF).statement()
