@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,19 +35,33 @@ class Measured:
         content_digest: Their digest.
         fingerprint: Their chromaprint, over the full length.
         iscc: Their ISO 24138 Audio-Code.
+        plain: The same samples as a wav file without credentials, for sealing.
     """
 
     audio: Audio
     content_digest: Digest
     fingerprint: Fingerprint
     iscc: str
+    plain: Path
 
 
-def measure(pcm: Pcm) -> Measured:
-    """Compute everything by which a sound can be recognised."""
+def measure(pcm: Pcm, folder: Path) -> Measured:
+    """Compute everything by which a sound can be recognised, and write it as a bare wav file.
+
+    The fingerprint takes longest and runs beside the rest: all of it is native code.
+
+    Args:
+        pcm: The sound.
+        folder: Where the file goes.
+    """
     audio = Audio(pcm.samples, pcm.sample_rate)
-    print_ = fingerprint(audio)
-    return Measured(audio, Digest(pcm_digest(audio)), print_, audio_code(print_))
+    plain = folder / "plain.wav"
+    with ThreadPoolExecutor(1) as beside:
+        heard = beside.submit(fingerprint, audio)
+        content_digest = Digest(pcm_digest(audio))
+        encode(audio, plain, media_type="audio/wav")
+        print_ = heard.result()
+    return Measured(audio, content_digest, print_, audio_code(print_), plain)
 
 
 def keep(

@@ -204,6 +204,11 @@ class Home:
             raise UnknownRecordingError(f"The log of this home has no entry with the leaf hash {leaf}.")
         return Exhibit(entry.data, self.log.tlog_proof(entry.index).format())
 
+    @cached_property
+    def service_key_exhibit(self) -> Exhibit:
+        """The registration of the service key, with a proof that is as good as any later one."""
+        return self.exhibit(self.service_key_leaf)
+
     @property
     def service_key_leaf(self) -> Digest:
         """Leaf hash of the statement that registers the service key."""

@@ -187,6 +187,15 @@ class Jobs:
             store.change_job(session, job.job_id, **values)
 
 
+def require_alone(home: Home) -> None:
+    """Refuse to begin a service where another one works for the home, before anything listens.
+
+    Raises:
+        HomeBusyError: Another service works for this home.
+    """
+    os.close(_exclusive(home))
+
+
 def _exclusive(home: Home) -> int:
     """Hold the home's jobs for oneself: two services would carry out each of them twice."""
     handle = os.open(home.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -136,7 +136,7 @@ def _sealed_stems(home: Home, folder: Path, past: History, progress: Progress) -
     """Seal the stems that were not sealed before; a silent one has no fingerprint and is left out."""
     last = past.recordings[-1]
     draft = home.draft(last.leaf_hash)
-    evidence = (home.exhibit(last.leaf_hash), home.exhibit(home.service_key_leaf))
+    evidence = (home.exhibit(last.leaf_hash), home.service_key_exhibit)
     stems = _files(past, "stem")
     found: list[tuple[str, str]] = []
     made: list[Draft] = []

@@ -15,7 +15,7 @@ from api.content import Measured, describe, keep, measure
 from api.errors import UsageError
 from api.history import history, recording, rendition_of
 from api.registration import SOFTWARE
-from api.seal import MASTER, Part, format_of, hand_out, made_by, rendition, seal
+from api.seal import MASTER, Part, Sealed, format_of, hand_out, made_by, rendition, seal
 from api.weights import open_model
 from fingerprint.audio import decode
 from generator.midi import read_midi
@@ -107,13 +107,15 @@ def generate(
     model = open_model(home, request.model)
     score = model.compose(request, planned.controls, lambda done, total: tell("composing", done, total))
     take = _rendered(score, request.bits, tell)
-    tell("fingerprinting", 0, 1)
-    measured = measure(take.mix)
-    content = describe(score, measured, keep(home, take))
-    draft = _generation(home, model, request, planned, content)
-    tell("recording", 0, 1)
-    [receipt] = home.append([draft], also=_indexed(home, draft, measured))
-    files = _deliver(home, draft, content, measured, media_type, output, tell)
+    with home.objects.staging() as folder:
+        tell("fingerprinting", 0, 1)
+        measured = measure(take.mix, folder)
+        content = describe(score, measured, keep(home, take))
+        draft = _generation(home, model, request, planned, content)
+        tell("recording", 0, 1)
+        [receipt] = home.append([draft], also=_indexed(home, draft, measured))
+        sealed = _sealed(home, folder, draft, measured, media_type, tell)
+        files = _handed_out(home, content, sealed, output)
     return Made(
         recording_id=made_by(draft).recording_id,
         leaf_hash=draft.leaf_hash,
@@ -157,19 +159,23 @@ def edit(
     """
     tell = progress or _silent
     media_type = format_of(output) if output else MASTER
+    if output and output.with_suffix(".mid").resolve() == edited.resolve():
+        raise UsageError(f"Writing {output} would replace your {edited} with the notes as recorded; choose another name.")
     parent = recording(home, recording_id)
     past = history(home, parent)
     before = past.steps[-1].score
     after = read_midi(edited)
     difference = _changed(before, after, edited, recording_id)
     take = _rendered(after, _bits(_master(home, parent)), tell)
-    tell("fingerprinting", 0, 1)
-    measured = measure(take.mix)
-    content = describe(after, measured, keep(home, take, source=edited, difference=difference))
-    draft = _edit(home, parent, party_id, role, licence, difference, content)
-    tell("recording", 0, 1)
-    [receipt] = home.append([draft], also=_indexed(home, draft, measured))
-    files = _deliver(home, draft, content, measured, media_type, output, tell, parent)
+    with home.objects.staging() as folder:
+        tell("fingerprinting", 0, 1)
+        measured = measure(take.mix, folder)
+        content = describe(after, measured, keep(home, take, source=edited, difference=difference))
+        draft = _edit(home, parent, party_id, role, licence, difference, content)
+        tell("recording", 0, 1)
+        [receipt] = home.append([draft], also=_indexed(home, draft, measured))
+        sealed = _sealed(home, folder, draft, measured, media_type, tell, _master(home, parent))
+        files = _handed_out(home, content, sealed, output)
     return Made(
         recording_id=made_by(draft).recording_id,
         leaf_hash=draft.leaf_hash,
@@ -244,35 +250,37 @@ def _edit(
     return home.sign(Statement(_subject(made), made))
 
 
-def _deliver(
+def _sealed(
     home: Home,
+    folder: Path,
     draft: Draft,
-    content: Content,
     measured: Measured,
     media_type: MediaType,
-    output: Path | None,
     tell: Progress,
-    parent: Recording | None = None,
-) -> tuple[MadeFile, ...]:
-    """Seal the master and the format asked for, record both, and hand out the latter with the MIDI file."""
-    part = Part("mix", measured.audio, measured.content_digest, measured.iscc)
-    evidence = (home.exhibit(draft.leaf_hash), home.exhibit(home.service_key_leaf))
-    parent_file = _master(home, parent) if parent else None
-    wanted = dict.fromkeys((MASTER, media_type))
-    with home.objects.staging() as folder:
-        sealed = []
-        for position, each in enumerate(wanted):
-            tell("sealing", position, len(wanted))
-            sealed.append(seal(home, folder, draft, evidence, part, each, parent_file))
+    parent: Path | None = None,
+) -> Sealed:
+    """Seal the master and the format asked for, record both, and return the latter."""
+    part = Part("mix", measured.audio, measured.content_digest, measured.iscc, measured.plain)
+    evidence = (home.exhibit(draft.leaf_hash), home.service_key_exhibit)
+    wanted = tuple(dict.fromkeys((MASTER, media_type)))
+    sealed = []
+    for position, each in enumerate(wanted):
+        tell("sealing", position, len(wanted))
+        sealed.append(seal(home, folder, draft, evidence, part, each, parent))
     home.append([rendition(home, draft, each) for each in sealed])
+    return sealed[-1]
+
+
+def _handed_out(home: Home, content: Content, sealed: Sealed, output: Path | None) -> tuple[MadeFile, ...]:
+    """Copy the signed file to where the user wants it, and the MIDI file beside it."""
     if output is None:
         return ()
     midi = next(file for file in content.files if file.role == "midi")
     beside = output.with_suffix(".mid")
-    hand_out(home, sealed[-1].asset_digest, output)
+    hand_out(home, sealed.asset_digest, output)
     hand_out(home, midi.asset_digest, beside)
     return (
-        MadeFile(output, media_type, sealed[-1].asset_digest),
+        MadeFile(output, sealed.media_type, sealed.asset_digest),
         MadeFile(beside, midi.media_type, Digest(midi.asset_digest)),
     )
 

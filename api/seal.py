@@ -41,12 +41,14 @@ class Part:
         audio: Its samples.
         content_digest: Digest of those samples.
         iscc: Its Audio-Code.
+        plain: The sound as a wav file without credentials, where there is one already.
     """
 
     name: str
     audio: Audio
     content_digest: Digest
     iscc: str
+    plain: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +106,10 @@ def seal(
         media_type: In which format.
         parent: The signed file that was edited; it becomes the parent ingredient.
     """
-    plain = folder / f"plain{ENDINGS[media_type]}"
     signed = folder / f"signed{ENDINGS[media_type]}"
-    encode(part.audio, plain, media_type=media_type)
+    plain = _plain(folder, part, media_type)
     own = part.content_digest if media_type in LOSSLESS else Digest(content_digest(plain))
     embedded = manifest.embed(plain, signed, _manifest_draft(home, draft, evidence, part), home.credential, parent)
-    plain.unlink()
     size = signed.stat().st_size
     return Sealed(
         part=part.name,
@@ -120,6 +120,14 @@ def seal(
         size=size,
         manifest_id=embedded.manifest_id,
     )
+
+
+def _plain(folder: Path, part: Part, media_type: MediaType) -> Path:
+    if part.plain is not None and media_type == MASTER:
+        return part.plain
+    plain = folder / f"bare{ENDINGS[media_type]}"
+    encode(part.audio, plain, media_type=media_type)
+    return plain
 
 
 def rendition(home: Home, draft: Draft, sealed: Sealed) -> Draft:

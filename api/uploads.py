@@ -23,6 +23,7 @@ from api.schemas.request import Asked
 from api.service import Running
 
 _MAX_FIELD_BYTES: Final = 16 * 1024
+_MAX_OPTIONAL_BYTES: Final = 1 << 20
 _MAX_NAME: Final = 200
 _PIECE: Final = 1 << 20
 Fields = TypeVar("Fields", bound=Asked)
@@ -65,7 +66,7 @@ class Upload(Generic[Fields]):
     Attributes:
         fields: Which text fields there are.
         files: Parts that must be files, by name, with what they are.
-        optional: Parts that may be.
+        optional: Parts that may be; they are read into memory, and are small.
     """
 
     def __init__(
@@ -111,6 +112,10 @@ class Upload(Generic[Fields]):
                 f"The form needs {self._wanted()}, each part once, a file with a file name; it has "
                 f"{', '.join(sorted({name[:40] for name in form})) or 'nothing'}.",
             )
+        for name in self.optional.keys() & files.keys():
+            if (files[name].size or 0) > _MAX_OPTIONAL_BYTES:
+                detail = f"The file {name!r} is larger than {_MAX_OPTIONAL_BYTES} bytes, which it never needs to be."
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
         try:
             return Received(self.fields.model_validate(text), files)
         except ValidationError as error:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import c2pa
 
-from api.content import Measured, describe, keep, measure
+from api.content import describe, keep, measure
 from api.home import Home
-from api.recording import _deliver, _generation, _indexed, _silent
+from api.recording import _generation, _indexed, _sealed, _silent
 from api.settings import Settings
 from api.weights import open_model
 from bench.table import Clock, markdown, milliseconds
@@ -73,12 +73,12 @@ def _measure(home: Home, folder: Path, seconds: int) -> list[tuple[str, str]]:
 def _ours(home: Home, model: object, request: GenerationRequest, planned: object, take: Take, clock: Clock) -> None:
     with clock.timing("parts"):
         files = keep(home, take)
-    with clock.timing("ours"):
-        measured: Measured = measure(take.mix)
+    with clock.timing("ours"), home.objects.staging() as staging:
+        measured = measure(take.mix, staging)
         content = describe(take.score, measured, files)
         draft = _generation(home, model, request, planned, content)  # type: ignore[arg-type]
         home.append([draft], also=_indexed(home, draft, measured))
-        _deliver(home, draft, content, measured, "audio/wav", None, _silent)
+        _sealed(home, staging, draft, measured, "audio/wav", _silent)
 
 
 def _floor(home: Home, folder: Path, take: Take, clock: Clock) -> None:

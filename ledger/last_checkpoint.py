@@ -47,7 +47,10 @@ class LastCheckpoint:
         return note
 
     def write(self, note: bytes) -> None:
-        """Remembers a checkpoint, and returns when it is on the disk.
+        """Remembers a checkpoint.
+
+        It is not waited for: the database, which was, is the truth. After a power cut the file may
+        remember an earlier checkpoint, which a newer database contradicts in nothing.
 
         When another process has remembered a larger one meanwhile, that one stays.
 

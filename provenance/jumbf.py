@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_HEADER_BYTES: Final = 8
 _TYPE_SUFFIX: Final = bytes.fromhex("00110010800000aa00389b71")
+_STORE: Final = b"c2pa"
+
+STORE_MARK: Final = b"jumd" + _STORE + _TYPE_SUFFIX
+"""What stands near the beginning of every manifest store, and nowhere else."""
+
+_HEADER_BYTES: Final = 8
 _REQUESTABLE_WITH_LABEL: Final = b"\x03"
 _SALTED: Final = b"\x13"
-_STORE: Final = b"c2pa"
 _COMPRESSED: Final = b"c2cm"
 _MANIFESTS: Final = frozenset({b"c2ma", b"c2um", _COMPRESSED})
 _LABELS: Final = {

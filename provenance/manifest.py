@@ -17,6 +17,7 @@ import binascii
 import hashlib
 import io
 import json
+import mmap
 import os
 import re
 import secrets
@@ -43,8 +44,9 @@ from provenance.assertion import (
 )
 from provenance.container import MAX_STORE_BYTES, media_type_of
 from provenance.errors import CredentialError, ManifestError
+from provenance.jumbf import STORE_MARK
 from provenance.manifest_draft import PARENT, ManifestDraft
-from provenance.manifest_report import Failure, ManifestReport, SignerIdentity, report_from
+from provenance.manifest_report import Failure, ManifestReport, SignerIdentity, report_from, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,6 +73,15 @@ __all__ = [
 _PARENT_INGREDIENT: Final = json.dumps({"label": PARENT, "title": "Parent recording", "relationship": "parentOf"})
 _MAX_ANCHOR_BYTES: Final = 4 * 2**20
 _PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END CERTIFICATE-----")
+
+# What the engine raises once it has found a store; a container it cannot read raises others.
+_ABOUT_CREDENTIALS: Final = (
+    C2paError.Assertion,
+    C2paError.AssertionNotFound,
+    C2paError.Decoding,
+    C2paError.Signature,
+    C2paError.Verify,
+)
 
 _OFFLINE_CORE: Final = {
     "allowed_network_hosts": [],
@@ -173,14 +184,15 @@ def read(path: Path, trust_anchors: bytes | None = None) -> ManifestReport | Non
         trust_anchors: PEM certificates of the authorities the reader trusts.
 
     Returns:
-        The report, or None when the file carries no credentials. A manifest that lies on a
-        server is not fetched, and counts as none.
+        The report, or None when the file carries no credentials. Credentials that are damaged
+        beyond reading have a report too: it is not intact. A manifest that lies on a server is not
+        fetched, and counts as none.
 
     Raises:
         UnsupportedMediaError: The file is not in one of the four formats.
         CredentialError: The trust anchors are not PEM certificates.
-        ManifestError: There are credentials, and they are damaged beyond reading or larger than
-            16 MiB: the file is not as it was signed.
+        ManifestError: The file is damaged so that nobody can tell whether there are credentials,
+            or it has more than 16 MiB of them.
         OSError: The file cannot be read.
     """
     if trust_anchors is not None:
@@ -213,9 +225,19 @@ def _carries_store(path: Path) -> bool:
             # The library has no type for a manifest that lies on a server.
             if isinstance(error, C2paError.ManifestNotFound) or str(error).startswith("Remote"):
                 return False
-            raise _unreadable(path, error) from error
+            if not isinstance(error, _ABOUT_CREDENTIALS) and not _bears_mark(path):
+                raise ManifestError(
+                    f"{path} is damaged: the C2PA engine says {str(error)[:300]!r}. Get it again from where it was "
+                    "handed out."
+                ) from error
         _require_rations(file, path)
         return True
+
+
+def _bears_mark(path: Path) -> bool:
+    """Tell whether the description that begins every manifest store occurs in a file."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(STORE_MARK) >= 0
 
 
 def _require_rations(file: _Rationed, path: Path) -> None:
@@ -237,7 +259,7 @@ def _read(path: Path, trust_anchors: bytes | None) -> ManifestReport:
             with Reader(media_type, file, context=context) as reader:
                 document = json.loads(reader.detailed_json())
         except C2paError as error:
-            raise _unreadable(path, error) from error
+            return unreadable(str(error)[:300], anchored=trust_anchors is not None)
         return report_from(document, file, media_type, anchored=trust_anchors is not None)
 
 
@@ -324,13 +346,6 @@ def _refused(error: C2paError) -> CredentialError:
     return CredentialError(
         f"The C2PA engine refuses to sign with this certificate and key: {str(error)[:300]!r}. Load the credential "
         "again to see what is wrong with it, or use another one."
-    )
-
-
-def _unreadable(path: Path, error: C2paError) -> ManifestError:
-    return ManifestError(
-        f"The credentials of {path} cannot be read: the C2PA engine says {str(error)[:300]!r}. The file is damaged or "
-        "not as it was signed; get it again from where it was handed out."
     )
 
 

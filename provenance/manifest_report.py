@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 UNSIGNED_BYTES: Final = "org.linernotes.unsignedBytes.altered"
 """The failure code for a changed byte that no hash or signature of C2PA covers."""
 
+UNREADABLE: Final = "org.linernotes.manifest.unreadable"
+"""The failure code for credentials that are damaged beyond reading."""
+
+MALFORMED: Final = "org.linernotes.assertion.malformed"
+"""The failure code for an assertion that does not follow its specification."""
+
 _TRUSTED: Final = "signingCredential.trusted"
 _UNTRUSTED: Final = "signingCredential.untrusted"
 _SIGNED: Final = "claimSignature.validated"
@@ -85,7 +91,7 @@ class ManifestReport:
     Only *created* assertions count, those that the signer answers for (C2PA 2.4, 10.2).
 
     Attributes:
-        manifest_id: Name of the active manifest.
+        manifest_id: Name of the active manifest; empty when the credentials cannot be read.
         manifest_count: How many manifests the store holds, ancestors included.
         intact: Whether the signature, all assertions, the audio and the ancestors are unchanged.
         failures: What did not hold; empty exactly when intact.
@@ -130,24 +136,56 @@ def report_from(document: object, file: BinaryIO, media_type: str, *, anchored: 
         file: The file it is about.
         media_type: The file's format.
         anchored: Whether the engine was given trust anchors.
-
-    Raises:
-        ManifestError: An assertion that is ours is malformed, or the report is not one.
     """
+    try:
+        return _report(document, file, media_type, anchored=anchored)
+    except ManifestError as error:
+        return unreadable(str(error), anchored=anchored)
+
+
+def unreadable(explanation: str, *, anchored: bool) -> ManifestReport:
+    """Return the report on credentials that are there and cannot be read."""
+    return ManifestReport(
+        manifest_id="",
+        manifest_count=0,
+        intact=False,
+        failures=(Failure(UNREADABLE, explanation),),
+        trusted=False if anchored else None,
+        signer=SignerIdentity(None, None, None, None),
+        title=None,
+        agent=None,
+        actions=(),
+        source_type=None,
+        recording_id=None,
+        model=None,
+        iscc=None,
+        training_mining=None,
+        ledger=None,
+        parents=(),
+    )
+
+
+def _report(document: object, file: BinaryIO, media_type: str, *, anchored: bool) -> ManifestReport:
     what = "The manifest store"
     store = mapping(document, what)
     manifest_id = text(store, "active_manifest", what)
     manifests = mapping(store.get("manifests"), what)
     active = mapping(manifests.get(manifest_id), what)
     claim = mapping(active.get("claim"), what)
-    assertions = _created(claim, mapping(active.get("assertion_store"), what))
+    assertion_store = mapping(active.get("assertion_store"), what)
     results = mapping(store.get("validation_results"), what)
 
+    said = _Said(_created(claim, assertion_store))
+    actions = said.all(_actions) or ()
+    iscc = said.all(_isccs)
+    training_mining = said.one(TRAINING_MINING, TrainingMining.from_document)
+    ledger = said.one(LEDGER, LedgerEvidence.from_document)
+    parents = said.all(_parents) or ()
+
     codes = {success.code for success in _statuses(results, "activeManifest", "success")}
-    failures = tuple(_failures(results, file, media_type, mapping(active.get("assertion_store"), what)))
+    failures = (*_failures(results, file, media_type, assertion_store), *said.faults)
     if not failures and store.get("validation_state") not in _SOUND_STATES:
         failures = (Failure("general.error", f"the engine calls the manifest {store.get('validation_state')}"),)
-    actions = tuple(_actions(assertions))
     return ManifestReport(
         manifest_id=manifest_id,
         manifest_count=len(manifests),
@@ -161,11 +199,36 @@ def report_from(document: object, file: BinaryIO, media_type: str, *, anchored: 
         source_type=next((a.source_type for a in reversed(actions) if a.source_type is not None), None),
         recording_id=next((a.recording_id for a in actions if a.recording_id is not None), None),
         model=next((a.model for a in actions if a.model is not None), None),
-        iscc=next(filter(None, map(iscc_of, _labelled(assertions, SOFT_BINDING))), None),
-        training_mining=_only(assertions, TRAINING_MINING, TrainingMining.from_document),
-        ledger=_only(assertions, LEDGER, LedgerEvidence.from_document),
-        parents=tuple(_parents(assertions)),
+        iscc=iscc[0] if iscc else None,
+        training_mining=training_mining,
+        ledger=ledger,
+        parents=parents,
     )
+
+
+class _Said:
+    """The assertions the signer answers for; what is malformed among them is a fault, not an error."""
+
+    def __init__(self, assertions: Mapping[str, object]) -> None:
+        self._assertions = assertions
+        self.faults: list[Failure] = []
+
+    def all(self, parse: Callable[[Mapping[str, object]], Iterator[Result]]) -> tuple[Result, ...] | None:
+        """Read all assertions of a kind, or nothing when one of them is malformed."""
+        try:
+            return tuple(parse(self._assertions))
+        except ManifestError as error:
+            self.faults.append(Failure(MALFORMED, str(error)))
+            return None
+
+    def one(self, label: str, parse: Callable[[object], Result]) -> Result | None:
+        """Read the one assertion of a kind, when there is one."""
+        documents = list(_labelled(self._assertions, label))
+        if len(documents) > 1:
+            self.faults.append(Failure(MALFORMED, f"there are {len(documents)} assertions {label}, where one may be"))
+            return None
+        found = self.all(lambda _: map(parse, documents))
+        return found[0] if found else None
 
 
 def _created(claim: Document, assertion_store: Document) -> dict[str, object]:
@@ -185,13 +248,6 @@ def _labelled(assertions: Mapping[str, object], label: str) -> Iterator[object]:
             yield document
 
 
-def _only(assertions: Mapping[str, object], label: str, parse: Callable[[object], Result]) -> Result | None:
-    documents = list(_labelled(assertions, label))
-    if len(documents) > 1:
-        raise ManifestError(f"The manifest has {len(documents)} assertions {label}, where one is the most it may have.")
-    return parse(documents[0]) if documents else None
-
-
 def _actions(assertions: Mapping[str, object]) -> Iterator[Action]:
     what = "The actions of the manifest"
     for label in ("c2pa.actions", ACTIONS):
@@ -200,6 +256,10 @@ def _actions(assertions: Mapping[str, object]) -> Iterator[Action]:
             if not isinstance(listed, list):
                 raise ManifestError(f"{what} are not a list.")
             yield from map(Action.from_document, listed)
+
+
+def _isccs(assertions: Mapping[str, object]) -> Iterator[str]:
+    return filter(None, map(iscc_of, _labelled(assertions, SOFT_BINDING)))
 
 
 def _parents(assertions: Mapping[str, object]) -> Iterator[str]:

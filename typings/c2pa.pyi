@@ -14,6 +14,8 @@ class C2paError(Exception):
     message: str
 
     Assertion: ClassVar[type[C2paError]]
+    AssertionNotFound: ClassVar[type[C2paError]]
+    Decoding: ClassVar[type[C2paError]]
     Io: ClassVar[type[C2paError]]
     ManifestNotFound: ClassVar[type[C2paError]]
     NotSupported: ClassVar[type[C2paError]]

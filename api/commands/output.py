@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,11 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pydantic import BaseModel
+    from rich.console import Console
 
     from api.home import Home
     from api.recording import Progress
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+_WIDTH = 140
 
 
 def open_home() -> Home:
@@ -37,18 +41,27 @@ def say(text: str = "") -> None:
     sys.stdout.write(text + "\n")
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
-    """Print a table for people; what a cell holds is never read as markup."""
+def console() -> Console:
+    """Return a console on stdout, as wide as the terminal, or wide enough for a digest."""
     from rich.console import Console
+
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(file=sys.stdout, width=None if known else _WIDTH)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+    """Print a table for people, unless it is empty; what a cell holds is never read as markup."""
+    if not rows:
+        return
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, show_header=any(columns))
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
         made.add_row(*(Text(str(cell)) for cell in row))
-    Console(file=sys.stdout, soft_wrap=False, width=None if sys.stdout.isatty() else 140).print(made)
+    console().print(made)
 
 
 @contextmanager

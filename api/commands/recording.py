@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.output import JsonOption, open_home, print_json, progress_bar, say, table
+from api.commands.output import JsonOption, console, open_home, print_json, progress_bar, say, table
 
 if TYPE_CHECKING:
     from api.history import Found
@@ -191,7 +191,6 @@ def _print_made(made: Made, *, json: bool) -> None:
 
 
 def _draw(answer: Lineage) -> None:
-    from rich.console import Console
     from rich.text import Text
     from rich.tree import Tree
 
@@ -206,7 +205,7 @@ def _draw(answer: Lineage) -> None:
             grow(branch.add(Text(f"{relation}: ") + labels[source]), source)
 
     grow(root, answer.recording_id)
-    Console().print(root)
+    console().print(root)
     say()
     rows = [(c.party or c.model, c.role, c.notes, c.share, c.ai_contribution) for c in answer.contributions]
     table(("contributor", "role", "notes", "share", "AI"), rows)

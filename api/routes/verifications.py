@@ -1,6 +1,9 @@
 """Is this file or package genuine?"""
 
+import zipfile
+from contextlib import suppress
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -41,6 +44,7 @@ async def verify_file(service: Running, received: Annotated[Received[NoFields], 
 def _report(service: Service, received: Received[NoFields]) -> VerificationReport:
     home = service.home
     with received.staged(home) as paths:
+        _refuse_bomb(paths["file"], home.settings.max_upload_bytes)
         trust = trust_of(home.settings, paths.get("policy"), paths.get("trust_anchors"))
         try:
             found = inspect(paths["file"], trust)
@@ -54,3 +58,16 @@ def _report(service: Service, received: Received[NoFields]) -> VerificationRepor
             CheckResult(id=check.id, result=check.result, detail=outward(check.detail, home)) for check in found.checks
         ],
     )
+
+
+def _refuse_bomb(path: Path, limit: int) -> None:
+    """Packages are stored, not compressed: one that unpacks to much more than it weighs is none of ours."""
+    if not zipfile.is_zipfile(path):
+        return
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+        if size > limit:
+            raise UsageError(
+                f"The package unpacks to {size} bytes, and {limit} are taken here. Check it with the command: "
+                "linernotes verify PACKAGE"
+            )

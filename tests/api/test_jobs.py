@@ -126,6 +126,15 @@ def test_one_service_at_a_time(home: Home, working: Jobs) -> None:
     assert working.home is home
     with pytest.raises(HomeBusyError, match="Another service"):
         Jobs(home).start()
+    with pytest.raises(HomeBusyError, match="Another service"):
+        jobs.require_alone(home)
+
+
+def test_a_service_that_stopped_is_no_other_service(home: Home) -> None:
+    running = Jobs(home)
+    running.start()
+    running.stop()
+    jobs.require_alone(home)
 
 
 def test_the_same_call_is_one_job(working: Jobs) -> None:

@@ -19,7 +19,7 @@ import pytest
 from generator.midi import read_midi, write_midi
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
@@ -27,16 +27,19 @@ SCOPES = ("read", "generate", "edit", "check", "export", "audit")
 FIRST = 64_000
 
 
-def _linernotes(home: Path, *arguments: str) -> Sequence[str]:
-    """The command line of a command; its home is in the environment."""
-    return (sys.executable, "-m", "api", *arguments)
-
-
-def _run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(home: Path, *arguments: str) -> dict[str, Any]:
+    """Run a command that must succeed; gives its answer."""
     environment = {**os.environ, "LINERNOTES_HOME": str(home)}
-    return subprocess.run(
-        _linernotes(home, *arguments), env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
+    command = (sys.executable, "-m", "api", *arguments, "--json")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def _headers(home: Path, *scopes: str) -> dict[str, str]:
+    """A token from the command line, as a client sends it."""
+    words = [word for scope in scopes for word in ("--scope", scope)]
+    return {"Authorization": f"Bearer {_run(home, 'token', 'create', '--name', 'story', *words)['token']}"}
 
 
 @contextmanager
@@ -46,7 +49,7 @@ def _service(home: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {**os.environ, "LINERNOTES_HOME": str(home)}
-    command = _linernotes(home, "serve", "--port", str(port))
+    command = (sys.executable, "-m", "api", "serve", "--port", str(port))
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield f"http://127.0.0.1:{port}"
@@ -68,12 +71,18 @@ def _follow(client: httpx.Client, job: str) -> list[dict[str, Any]]:
         return [json.loads(each) for each in data]
 
 
+def _arrange(midi: Path) -> None:
+    """Put the first two notes of the lowest voice a semitone up."""
+    score = read_midi(midi)
+    *upper, lowest = score.voices
+    changed = tuple(replace(note, pitch=note.pitch + 1) for note in lowest.notes[:2])
+    lowest = replace(lowest, notes=tuple(sorted((*changed, *lowest.notes[2:]))))
+    write_midi(replace(score, voices=(*upper, lowest)), midi)
+
+
 def test_the_story(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    scopes = [word for scope in SCOPES for word in ("--scope", scope)]
-    made = _run(home, "token", "create", "--name", "story", *scopes, "--json")
-    assert made.returncode == 0, made.stderr
-    headers = {"Authorization": f"Bearer {json.loads(made.stdout)['token']}"}
+    headers = _headers(home, *SCOPES)
     with _service(home) as address, httpx.Client(base_url=address, headers=headers, timeout=300) as client:
         _wait_for(client)
 
@@ -98,11 +107,7 @@ def test_the_story(tmp_path: Path) -> None:
         # a composer changes two notes in a program of their own
         midi = tmp_path / "take.mid"
         midi.write_bytes(client.get(f"{path}/midi").content)
-        score = read_midi(midi)
-        lowest = score.voices[-1]
-        changed = tuple(replace(note, pitch=note.pitch + 1) for note in lowest.notes[:2])
-        lowest = replace(lowest, notes=tuple(sorted((*changed, *lowest.notes[2:]))))
-        write_midi(replace(score, voices=(*score.voices[:-1], lowest)), midi)
+        _arrange(midi)
         edited = client.post(
             f"{path}/edits", files={"file": ("take.mid", midi.read_bytes())}, data={"role": "Arranger"}
         )
@@ -117,7 +122,7 @@ def test_the_story(tmp_path: Path) -> None:
             territory: client.post(f"{path}/checks", json={"use": "commercial-release", "territory": territory}).json()
             for territory in ("DE", "MX")
         }
-        assert (verdicts["DE"]["verdict"], verdicts["MX"]["verdict"]) == ("HOLD", "HOLD")
+        assert (verdicts["DE"]["verdict"], verdicts["MX"]["verdict"]) == ("ALLOW", "HOLD")
 
         # and takes the package with it
         package = tmp_path / "package.zip"
@@ -133,24 +138,20 @@ def test_the_story(tmp_path: Path) -> None:
 
     # a stranger with an empty home, no account and no network checks everything
     for file in (wav, package):
-        found = _run(tmp_path / "empty", "verify", str(file), "--policy", str(policy), "--json")
-        assert found.returncode == 0, found.stdout + found.stderr
-        checks = {check["id"]: check["result"] for check in json.loads(found.stdout)["checks"]}
+        found = _run(tmp_path / "empty", "verify", str(file), "--policy", str(policy))
+        checks = {check["id"]: check["result"] for check in found["checks"]}
         assert set(checks.values()) <= {"pass", "not-checked"}
         assert checks["log-trust"] == "pass"
         assert checks["c2pa-trust"] == "not-checked"
 
     # and the ledger is whole
-    whole = _run(home, "log", "fsck", "--json")
-    assert whole.returncode == 0, whole.stdout
-    assert json.loads(whole.stdout) | {"entries": 0} == {"entries": 0, "problems": [], "warnings": []}
+    whole = _run(home, "log", "fsck")
+    assert (whole["problems"], whole["warnings"]) == ([], [])
 
 
 def test_what_was_asked_for_is_made_after_a_restart(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    made = _run(home, "token", "create", "--name", "story", "--scope", "generate", "--json")
-    assert made.returncode == 0, made.stderr
-    headers = {"Authorization": f"Bearer {json.loads(made.stdout)['token']}"}
+    headers = _headers(home, "generate")
     with _service(home) as address, httpx.Client(base_url=address, headers=headers, timeout=300) as client:
         _wait_for(client)
         jobs = [

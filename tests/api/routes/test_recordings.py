@@ -6,10 +6,13 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from api.history import renditions
 from api.inspection import inspect
+from fingerprint.audio import decode
+from fingerprint.digest import content_digest
 from fingerprint.media import sniff
 from generator.midi import read_midi
 from provenance.verify import Trust
@@ -159,6 +162,18 @@ def test_another_format_is_sealed_once_and_recorded(
     found = inspect(given, Trust())
     assert found.recording_id == recording_id
     assert {check.result for check in found.checks} == {"pass", "not-checked"}
+
+
+def test_a_recording_of_24_bits_keeps_them(everything: httpx.Client, recording_id: str, tmp_path: Path) -> None:
+    assert recording_id
+    asked = {"prompt": "slow", "seconds": 5, "seed": 24, "bits": 24}
+    job = everything.post("/v1/generations", json=asked).headers["location"]
+    everything.get(f"{job}/events")
+    made = everything.get(job).json()["recording"]
+    path = tmp_path / "take"
+    path.write_bytes(everything.get(f"/v1/recordings/{made['recording_id']}/audio?format=flac").content)
+    assert decode(path).samples.dtype == np.int32
+    assert content_digest(path) == made["content_digest"]
 
 
 def test_a_format_that_does_not_exist(everything: httpx.Client, recording_id: str, problem: Problem) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,6 +63,17 @@ def test_by_a_policy_of_ones_own(home: Home, everything: httpx.Client, audio: by
 def test_a_policy_that_is_none(everything: httpx.Client, audio: bytes, problem: Problem) -> None:
     found = problem(_verify(everything, audio, policy=b"trust everybody\n"), 422)
     assert "The uploaded policy is not a tlog-policy" in str(found["detail"])
+
+
+def test_a_policy_that_is_far_too_large(everything: httpx.Client, audio: bytes, problem: Problem) -> None:
+    problem(_verify(everything, audio, policy=b"#" * (2**20 + 1)), 413)
+
+
+def test_a_package_that_would_fill_the_disk(home: Home, everything: httpx.Client, problem: Problem) -> None:
+    bomb = BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("top/bagit.txt", b"\0" * (home.settings.max_upload_bytes + 1))
+    assert "unpacks to" in str(problem(_verify(everything, bomb.getvalue()), 422)["detail"])
 
 
 def test_anchors_that_are_none(everything: httpx.Client, audio: bytes, problem: Problem) -> None:

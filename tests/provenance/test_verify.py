@@ -1,0 +1,160 @@
+"""Checks 4 to 7, against evidence that is false in one way at a time."""
+
+import base64
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from ledger.database import open_engine
+from ledger.envelope import sign
+from ledger.keys import Ed25519Signer
+from ledger.log import Log
+from ledger.note import NoteSigner
+from ledger.policy import Policy
+from migrations.upgrade import upgrade
+from provenance.bundle import Exhibit
+from provenance.errors import EvidenceError
+from provenance.identity import Digest, digest, new_id
+from provenance.predicate import KeyPredicate, PartyPredicate
+from provenance.statement import Statement, Subject, header
+from provenance.verify import (
+    Trust,
+    checkpoint_signature,
+    envelope_signature,
+    log_inclusion,
+    log_trust,
+    registered_key,
+)
+
+COMMITMENT = "hmac-sha256:" + "0" * 64
+
+
+@dataclass(frozen=True)
+class World:
+    """A log with one key statement and one statement signed by that key."""
+
+    log: Log
+    service: Ed25519Signer
+    key: Exhibit
+    entry: Exhibit
+
+
+def key_statement(service: Ed25519Signer, log: Log, *, role: str = "service", keyid: str = "") -> bytes:
+    predicate = KeyPredicate.model_validate(
+        header(KeyPredicate)
+        | {
+            "role": role,
+            "algorithm": "ed25519",
+            "keyid": keyid or service.keyid,
+            "public_key": base64.b64encode(service.verifier.public_key).decode(),
+            "log_vkey": log.verifier.vkey,
+        }
+    )
+    return Statement((Subject("key", Digest(service.keyid)),), predicate).to_bytes()
+
+
+def party_statement() -> bytes:
+    predicate = PartyPredicate.model_validate(
+        header(PartyPredicate) | {"party_id": new_id(), "kind": "person", "relation": "owner", "name": COMMITMENT}
+    )
+    return Statement((Subject("party", digest(b"p")),), predicate).to_bytes()
+
+
+def open_log(path: Path, origin: str = "example.org/log") -> Log:
+    engine = open_engine(path)
+    upgrade(engine)
+    return Log(engine, NoteSigner(origin, Ed25519Signer.generate()))
+
+
+def exhibit(log: Log, index: int) -> Exhibit:
+    return Exhibit(log.entry(index).data, log.tlog_proof(index).format())
+
+
+def build(path: Path, *, key_first: bool = True, **options: str) -> World:
+    log, service = open_log(path), Ed25519Signer.generate()
+    key = sign(key_statement(service, log, **options), service).to_bytes()
+    entry = sign(party_statement(), service).to_bytes()
+    log.append([key, entry] if key_first else [entry, key])
+    order = (0, 1) if key_first else (1, 0)
+    return World(log, service, exhibit(log, order[0]), exhibit(log, order[1]))
+
+
+@pytest.fixture
+def world(tmp_path) -> World:
+    return build(tmp_path / "log.db")
+
+
+def test_true_evidence_passes(world: World) -> None:
+    policy = Policy.parse(f"log {world.log.verifier.vkey}\nquorum none\n".encode())
+    for check in (
+        envelope_signature(world.entry, world.key),
+        log_inclusion(world.entry, world.key),
+        checkpoint_signature(world.entry, world.key),
+        log_trust(world.entry, world.key, Trust(policy=policy)),
+        log_trust(world.entry, world.key, Trust(own_log=world.log.verifier.vkey)),
+    ):
+        assert check.result == "pass", check
+
+
+def test_a_key_proves_that_it_is_held(world: World) -> None:
+    other = Ed25519Signer.generate()
+    stolen = sign(key_statement(world.service, world.log), other).to_bytes()
+    with pytest.raises(EvidenceError, match="not signed by the key it registers"):
+        registered_key(replace(world.key, envelope=stolen))
+
+
+def test_a_key_registered_for_something_else_cannot_sign_statements(tmp_path) -> None:
+    world = build(tmp_path / "log.db", role="party")
+    check = envelope_signature(world.entry, world.key)
+    assert check.result == "fail"
+    assert "registered as party" in check.detail
+
+
+def test_a_key_under_a_false_name_is_refused(tmp_path) -> None:
+    world = build(tmp_path / "log.db", keyid=digest(b"another"))
+    assert envelope_signature(world.entry, world.key).result == "fail"
+
+
+def test_a_key_registered_afterwards_signs_nothing_before(tmp_path) -> None:
+    world = build(tmp_path / "log.db", key_first=False)
+    check = envelope_signature(world.entry, world.key)
+    assert (check.result, "after the statement" in check.detail) == ("fail", True)
+
+
+def test_a_statement_by_an_unregistered_key_fails(world: World) -> None:
+    forged = sign(party_statement(), Ed25519Signer.generate()).to_bytes()
+    assert envelope_signature(replace(world.entry, envelope=forged), world.key).result == "fail"
+    assert log_inclusion(replace(world.entry, envelope=forged), world.key).result == "fail"
+
+
+def test_the_proof_of_another_entry_fails(world: World) -> None:
+    swapped = replace(world.entry, tlog_proof=world.key.tlog_proof)
+    assert log_inclusion(swapped, world.key).result == "fail"
+
+
+def test_a_checkpoint_of_another_log_fails(world: World, tmp_path) -> None:
+    other = build(tmp_path / "other.db")
+    assert checkpoint_signature(world.entry, other.key).result == "fail"
+    policy = Policy.parse(f"log {other.log.verifier.vkey}\nquorum none\n".encode())
+    assert log_trust(world.entry, world.key, Trust(policy=policy)).result == "fail"
+
+
+def test_without_anything_to_trust_the_key_is_shown_and_nothing_passes(world: World) -> None:
+    for trust in (Trust(), Trust(own_log="example.org/mine+00000000+AAAA")):
+        check = log_trust(world.entry, world.key, trust)
+        assert check.result == "not-checked"
+        assert world.log.verifier.vkey in check.detail
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"{}", b"\xff" * 100])
+def test_rubbish_fails_and_does_not_crash(world: World, rubbish: bytes) -> None:
+    for key in (world.key, replace(world.key, envelope=rubbish), replace(world.key, tlog_proof=rubbish)):
+        for entry in (replace(world.entry, envelope=rubbish), replace(world.entry, tlog_proof=rubbish)):
+            checks = [
+                envelope_signature(entry, key),
+                log_inclusion(entry, key),
+                checkpoint_signature(entry, key),
+                log_trust(entry, key, Trust()),
+            ]
+            assert "fail" in {check.result for check in checks}
