@@ -73,11 +73,8 @@ def trust_of(settings: Settings, policy: Path | None = None, anchors: Path | Non
     return Trust(
         policy=_policy(policy) if policy else None,
         own_log=own_log.read_text(encoding="utf-8").strip() if own_log.is_file() else "",
-        anchors=_bytes(anchors)
-        if anchors
-        else own_anchor.read_bytes()
-        if own_anchor.is_file() and not policy
-        else None,
+        anchors=_bytes(anchors) if anchors else None,
+        own_anchors=own_anchor.read_bytes() if own_anchor.is_file() else None,
     )
 
 

@@ -159,8 +159,6 @@ def edit(
     """
     tell = progress or _silent
     media_type = format_of(output) if output else MASTER
-    if output and output.with_suffix(".mid").resolve() == edited.resolve():
-        raise UsageError(f"Writing {output} would replace your {edited} with the notes as recorded; choose another name.")
     parent = recording(home, recording_id)
     past = history(home, parent)
     before = past.steps[-1].score
@@ -175,7 +173,7 @@ def edit(
         tell("recording", 0, 1)
         [receipt] = home.append([draft], also=_indexed(home, draft, measured))
         sealed = _sealed(home, folder, draft, measured, media_type, tell, _master(home, parent))
-        files = _handed_out(home, content, sealed, output)
+        files = _handed_out(home, content, sealed, output, keep=edited)
     return Made(
         recording_id=made_by(draft).recording_id,
         leaf_hash=draft.leaf_hash,
@@ -271,18 +269,28 @@ def _sealed(
     return sealed[-1]
 
 
-def _handed_out(home: Home, content: Content, sealed: Sealed, output: Path | None) -> tuple[MadeFile, ...]:
-    """Copy the signed file to where the user wants it, and the MIDI file beside it."""
+def _handed_out(
+    home: Home, content: Content, sealed: Sealed, output: Path | None, *, keep: Path | None = None
+) -> tuple[MadeFile, ...]:
+    """Copy the signed file to where the user wants it, and the MIDI file beside it.
+
+    Args:
+        home: Where they are stored.
+        content: Names the MIDI file.
+        sealed: The signed file.
+        output: Where it goes; None hands out nothing.
+        keep: The user's own MIDI file, which is never written over: it has the same notes.
+    """
     if output is None:
         return ()
-    midi = next(file for file in content.files if file.role == "midi")
-    beside = output.with_suffix(".mid")
     hand_out(home, sealed.asset_digest, output)
-    hand_out(home, midi.asset_digest, beside)
-    return (
-        MadeFile(output, sealed.media_type, sealed.asset_digest),
-        MadeFile(beside, midi.media_type, Digest(midi.asset_digest)),
-    )
+    made = [MadeFile(output, sealed.media_type, sealed.asset_digest)]
+    beside = output.with_suffix(".mid")
+    if keep is None or beside.resolve() != keep.resolve():
+        midi = next(file for file in content.files if file.role == "midi")
+        hand_out(home, midi.asset_digest, beside)
+        made.append(MadeFile(beside, midi.media_type, Digest(midi.asset_digest)))
+    return tuple(made)
 
 
 def _changed(before: Score, after: Score, edited: Path, recording_id: str) -> Difference:

@@ -65,7 +65,7 @@ class Audio:
 
     Attributes:
         samples: frames × channels. int16 for sources of up to 16 bits and for lossy ones, int32
-            left-justified for 17 to 32 bits, float32 or float64 for float files.
+            left-justified for 17 to 32 bits, float32 or float64 for float files. May be read-only.
         sample_rate: Hz.
         media_type: Of the file the sound was read from, or will be written to.
     """

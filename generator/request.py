@@ -58,7 +58,7 @@ USUAL: Final[dict[str, tuple[Value, ...]]] = {
     "tonic minor": (0, 2, 4, 5, 7, 9, 11),
     "metre": ("4/4", "4/4", "4/4", "3/4", "3/4", "2/4", "6/8"),
     "tempo_bpm": tuple(range(60, 145)),
-    "density": ("sparse", "medium", "medium", "busy"),
+    "density": ("medium", "medium", "busy"),
     "register": ("low", "middle", "middle", "high"),
     "era": ERAS,
 }

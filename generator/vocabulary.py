@@ -132,9 +132,9 @@ MOOD_RULES: Final = (
     ),
     Rule(
         ("calm", "peaceful", "gentle", "tranquil", "serene", "dreamy", "soothing", "relaxed"),
-        (pace(52, 84), hints("density", "sparse")),
+        (pace(52, 84), hints("density", "sparse", "medium")),
     ),
-    Rule(("tender", "quiet", "intimate", "delicate"), (pace(56, 92), hints("density", "sparse"))),
+    Rule(("tender", "quiet", "intimate", "delicate"), (pace(56, 92), hints("density", "sparse", "medium"))),
     Rule(("warm", "hopeful", "optimistic"), (hints("mode", "major"), hints("register", "middle"))),
     Rule(
         ("cheerful", "happy", "joyful", "merry", "sunny", "carefree", "good-humoured"),
@@ -177,14 +177,14 @@ METRE_RULES: Final = (
     Rule(("march",), (says("metre", "4/4", "2/4", "2/2"), pace(100, 126))),
     Rule(("polka",), (says("metre", "2/4"), pace(108, 132))),
     Rule(("gavotte", "bourrée", "bourree"), (says("metre", "2/2"), pace(112, 152))),
-    Rule(("hymn", "chorale"), (says("metre", "4/4"), pace(60, 88), hints("density", "sparse"))),
+    Rule(("hymn", "chorale"), (says("metre", "4/4"), pace(60, 88), hints("density", "sparse", "medium"))),
     Rule(("jig", "gigue"), (says("metre", "6/8", "12/8"), pace(150, 192))),
     Rule(("tarantella",), (says("metre", "6/8"), pace(172, 200))),
     Rule(("siciliano", "siciliana", "pastorale"), (says("metre", "6/8", "12/8"), pace(56, 84))),
     Rule(("barcarolle", "barcarole"), (says("metre", "6/8"), pace(72, 100))),
     Rule(
         ("lullaby", "berceuse", "cradle song"),
-        (says("metre", "6/8", "3/4"), pace(54, 80), hints("density", "sparse")),
+        (says("metre", "6/8", "3/4"), pace(54, 80), hints("density", "sparse", "medium")),
     ),
     Rule(("common time",), (says("metre", "4/4"),)),
     Rule(("cut time", "alla breve"), (says("metre", "2/2"),)),

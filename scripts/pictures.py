@@ -7,11 +7,14 @@ import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
+
+from generator.midi import read_midi, write_midi
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 WIDTH = 118
@@ -24,13 +27,15 @@ TEMPLATE = """<svg viewBox="0 0 {terminal_width} {terminal_height}" xmlns="http:
 <defs><clipPath id="{unique_id}-clip-terminal"><rect width="{terminal_width}" height="{terminal_height}"/></clipPath>
 {lines}</defs>
 <rect width="{terminal_width}" height="{terminal_height}" rx="8" fill="#0c0c0c"/>
-<g clip-path="url(#{unique_id}-clip-terminal)">{backgrounds}<g class="{unique_id}-matrix">{matrix}</g></g>
+<g clip-path="url(#{unique_id}-clip-terminal)">{backgrounds}
+<g class="{unique_id}-matrix" xml:space="preserve">{matrix}</g></g>
 </svg>
 """
 STORY = (
     ("", ["generate", "a lively march in G major", "--seconds", "20", "--seed", "7", "-o", "march.wav"]),
     ("verify", ["verify", "march.wav"]),
-    ("lineage", ["lineage", "march.wav"]),
+    ("", ["edit", "march.wav", "--file", "mine.mid", "--role", "Arranger", "-o", "mine.flac"]),
+    ("lineage", ["lineage", "mine.flac"]),
 )
 
 
@@ -40,6 +45,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "LINERNOTES_HOME": str(Path(folder) / "home"), "COLUMNS": str(WIDTH)}
         for name, arguments in STORY:
+            if arguments[0] == "edit":
+                _change(Path(folder))
             done = subprocess.run(  # noqa: S603 - our own command
                 [sys.executable, "-m", "api", *arguments],
                 cwd=folder,
@@ -50,6 +57,14 @@ def main() -> None:
             )
             if name:
                 draw(name, " ".join(f'"{a}"' if " " in a else a for a in arguments), done.stdout)
+
+
+def _change(folder: Path) -> None:
+    score = read_midi(folder / "march.mid")
+    cello = score.voices[3]
+    changed = tuple(replace(note, pitch=note.pitch + 12) for note in cello.notes[:3]) + cello.notes[3:]
+    voices = (*score.voices[:3], replace(cello, notes=tuple(sorted(changed))))
+    write_midi(replace(score, voices=voices), folder / "mine.mid")
 
 
 def draw(name: str, command: str, output: str) -> None:

@@ -82,3 +82,20 @@ def test_the_readme_names_every_command() -> None:
     names += [group.name for group in app.registered_groups if group.name]
     for name in set(names) - {"demo", "db", "log", "audit"}:
         assert f"`{name}`" in text, name
+
+
+def test_the_page_about_the_model_says_what_its_card_says() -> None:
+    from generator.model import read_card
+
+    card, text = read_card(), (ROOT / "docs" / "model.md").read_text(encoding="utf-8")
+    shape = card.architecture
+    for fact in (
+        card.id,
+        f"decoder of {shape.layers} layers, width {shape.width}, {shape.heads} heads: {card.parameters} parameters",
+        f"{len(card.training.trained_on)} for training, {len(card.training.held_out)} held out",
+        f"{card.training.steps} steps in {card.training.duration_seconds} seconds",
+        card.training.command,
+        f"**{card.evaluation.held_out_loss}**",
+        *(baseline.loss for baseline in card.evaluation.baselines),
+    ):
+        assert fact in text, fact

@@ -194,7 +194,7 @@ def _draw(answer: Lineage) -> None:
     from rich.text import Text
     from rich.tree import Tree
 
-    labels = {node.id: Text(f"{node.kind} {node.id[:44]}  {node.label[:60]}") for node in answer.nodes}
+    labels = {node.id: Text(f"{node.kind} {_short(node.id)}  {node.label}") for node in answer.nodes}
     sources: dict[str, list[tuple[str, str]]] = {}
     for edge in answer.edges:
         sources.setdefault(edge.target, []).append((edge.relation, edge.source))
@@ -211,3 +211,8 @@ def _draw(answer: Lineage) -> None:
     table(("contributor", "role", "notes", "share", "AI"), rows)
     say()
     say(f"ContainsAI (DDEX): {answer.contains_ai}. {answer.statement}")
+
+
+def _short(name: str) -> str:
+    """Enough of a digest to tell it from others; names stay whole."""
+    return name[:19] + "…" if name.startswith("sha256:") else name

@@ -78,9 +78,9 @@ class Taste:
         RequestError: A value is out of bounds.
     """
 
-    temperature: float = 0.95
+    temperature: float = 1.0
     nucleus: float = 0.95
-    guidance: float = 0.0
+    guidance: float = 0.5
 
     def __post_init__(self) -> None:
         if not LOWEST_TEMPERATURE <= self.temperature <= HIGHEST_TEMPERATURE:

@@ -232,6 +232,15 @@ def test_a_header_that_promises_the_moon(path: Path, file_of: Callable[[MediaTyp
         decode(path)
 
 
+def test_a_decoder_that_stops_early(
+    monkeypatch: pytest.MonkeyPatch, path: Path, file_of: Callable[[MediaType], Path]
+) -> None:
+    path.write_bytes(file_of("audio/ogg").read_bytes())
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda _, out: out[: min(1000, len(out) // 2)])
+    with pytest.raises(AudioError, match="its header says 132300 frames and"):
+        decode(path)
+
+
 def test_pcm_that_does_not_fit_into_memory(path: Path) -> None:
     frames = MAX_PCM_BYTES // (384_000 * 8) * 384_000 + 384_000
     with path.open("wb") as file:

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, delete, func, select
 
 from fingerprint import store
 from fingerprint.audio import Audio, decode, encode
@@ -17,7 +17,7 @@ from fingerprint.chroma import SECONDS_PER_ITEM, Fingerprint, fingerprint
 from fingerprint.errors import DuplicateFingerprintError, InsufficientEvidenceError
 from fingerprint.index import Index
 from fingerprint.match import Match
-from fingerprint.tables import METADATA, POSTING_BUCKET
+from fingerprint.tables import FINGERPRINT, METADATA, POSTING_BUCKET
 from ledger.database import open_engine, writing
 
 STORED = 30
@@ -231,6 +231,21 @@ def test_another_index_on_the_same_database_sees_what_was_added(
         with writing(engine) as session:
             index.add(session, f"recording {number}", each)
         assert [found.recording_id for found in other.identify(each)] == [f"recording {number}"]
+
+
+def test_after_a_backup_was_restored_nothing_old_is_remembered(
+    index: Index, engine: Engine, prints: list[Fingerprint]
+) -> None:
+    with writing(engine) as session:
+        for number in (0, 1, 2):
+            index.add(session, f"recording {number}", prints[number])
+    assert len(index.identify(prints[2])) == 1
+    with writing(engine) as session:
+        session.execute(delete(FINGERPRINT).where(FINGERPRINT.c.recording_id != "recording 0"))
+    assert index.identify(prints[2]) == []
+    with writing(engine) as session:
+        index.add(session, "recording 3", prints[3])
+    assert [each.recording_id for each in index.identify(prints[3])] == ["recording 3"]
 
 
 def everything(index: Index, prints: list[Fingerprint]) -> list[list[Match]]:

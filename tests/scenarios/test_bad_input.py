@@ -105,7 +105,6 @@ def test_bad_audio_leaves_the_ledger_whole(linernotes, rubbish) -> None:
         (("token", "create", "--name", "t", "--scope", "everything"), 2, "everything"),
         (("edit", "{id}", "--file", "{root}/take.wav", "-o", "{root}/e.wav"), 2, "MIDI"),
         (("edit", "{id}", "--file", "{root}/take.mid", "-o", "{root}/e.wav"), 2, "nothing was changed"),
-        (("edit", "{id}", "--file", "{root}/take.mid", "-o", "{root}/take.flac"), 2, "choose another name"),
         (("edit", "{id}", "--file", "{root}/none.mid", "-o", "{root}/e.wav"), 2, "none.mid"),
         (("edit", "{id}", "--file", "{root}/take.mid", "--party", "nobody", "-o", "{root}/e.wav"), 2, ""),
     ],

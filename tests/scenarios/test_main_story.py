@@ -131,6 +131,13 @@ def test_three_repitched_notes_are_exactly_three(studio, linernotes, changed) ->
     assert sum(note["kind"] != "model" for note in lineage["notes"]) == 3
 
 
+def test_a_users_own_midi_file_is_never_written_over(studio, linernotes, changed) -> None:
+    before = changed.read_bytes()
+    done = linernotes("edit", studio.recording_id, "--file", changed, "-o", changed.with_suffix(".flac"), "--json")
+    assert [file["media_type"] for file in done.json["files"]] == ["audio/flac"]
+    assert changed.read_bytes() == before
+
+
 def test_an_edit_by_another_person_waits_for_their_terms(studio, linernotes, changed) -> None:
     party = linernotes("party", "add", "--name", "Ada Lovelace", "--json").json["party_id"]
     edited = linernotes(

@@ -155,7 +155,7 @@ def test_composing_shows_the_network_what_training_would(
     monkeypatch.setattr(small_network, "advance", listen)
     layout = lay_out(replace(CONTROLS, bars=bars))
     model = QuartetModel(read_card(), small_network, torch.device("cpu"))
-    tokens = model.compose_tokens(layout, 5, Taste())
+    tokens = model.compose_tokens(layout, 5, Taste(guidance=0))
     monkeypatch.undo()
     windows = [(0, 3, 0)] if bars == 3 else [(0, 4, 0), (2, 6, 4), (4, 8, 6), (6, 9, 8)]
     expected = []
@@ -175,7 +175,7 @@ def _last_spoken(column: IntArray) -> int:
 
 def test_guidance_exaggerates_conditions(shipped: QuartetModel) -> None:
     layout = lay_out(CONTROLS)
-    plain = shipped.compose_tokens(layout, 3, Taste())
+    plain = shipped.compose_tokens(layout, 3, Taste(guidance=0))
     guided = shipped.compose_tokens(layout, 3, Taste(guidance=1.0))
     assert plain.shape == guided.shape
     assert not np.array_equal(plain, guided)
