@@ -159,7 +159,7 @@ def _end(story: Story, seconds: float) -> None:
     for path in sorted(story.folder.iterdir()):
         if path.name != MARK:
             sys.stdout.write(f"  {path.name:<14} {_what(path.name)}\n")
-    story.tell("Five commands to try next:")
+    story.tell("Five commands to try next, after: . .venv/bin/activate")
     for command in NEXT:
         sys.stdout.write(f"  {command}\n")
 

@@ -27,9 +27,7 @@ TICKS_PER_QUARTER: Final = 20160
 QUARTET_VOICES: Final = ("Violin I", "Violin II", "Viola", "Violoncello")
 QUARTET_PROGRAMS: Final = (40, 40, 41, 42)
 """General MIDI programs of `QUARTET_VOICES`."""
-BAR_FLAGS: Final = frozenset(
-    {"pickup", "irregular", "double", "final", "repeat-start", "repeat-end"}
-)
+BAR_FLAGS: Final = frozenset({"pickup", "irregular", "double", "final", "repeat-start", "repeat-end"})
 DEFAULT_MICROSECONDS_PER_QUARTER: Final = 500_000
 
 MAX_TICK: Final = TICKS_PER_QUARTER * 1_000_000
@@ -92,10 +90,7 @@ class Voice:
         _check_text(self.name, "the name of a voice")
         _check_range(self.program, 0, 127, f"the program of voice {self.name!r}")
         if any(after < before for before, after in pairwise(self.notes)):
-            raise ScoreError(
-                f"The notes of voice {self.name!r} are not in order: sort them before making "
-                "the voice."
-            )
+            raise ScoreError(f"The notes of voice {self.name!r} are not in order: sort them before making the voice.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +121,9 @@ class Bar:
         _check_range(self.beat_type, 1, 128, f"the beat type of {where}")
         _check_range(self.fifths, -14, 14, f"the key signature of {where}")
         if self.beat_type & (self.beat_type - 1):
-            raise ScoreError(
-                f"The beat type of {where} is {self.beat_type}, which is not a power of two."
-            )
+            raise ScoreError(f"The beat type of {where} is {self.beat_type}, which is not a power of two.")
         if unknown := self.flags - BAR_FLAGS:
-            raise ScoreError(
-                f"{_sentence(where)} has unknown flags {sorted(unknown)}; "
-                f"known are {sorted(BAR_FLAGS)}."
-            )
+            raise ScoreError(f"{_sentence(where)} has unknown flags {sorted(unknown)}; known are {sorted(BAR_FLAGS)}.")
 
     @property
     def end(self) -> int:
@@ -200,9 +190,7 @@ class Score:
         _check_voices(self.voices, self.length)
         elapsed = [0]
         for before, after in pairwise(self.tempos):
-            elapsed.append(
-                elapsed[-1] + (after.onset - before.onset) * before.microseconds_per_quarter
-            )
+            elapsed.append(elapsed[-1] + (after.onset - before.onset) * before.microseconds_per_quarter)
         object.__setattr__(self, "_elapsed", tuple(elapsed))
 
     @property
@@ -249,10 +237,7 @@ class Score:
                 {
                     "name": voice.name,
                     "program": voice.program,
-                    "notes": [
-                        [note.onset, note.duration, note.pitch, note.velocity]
-                        for note in voice.notes
-                    ],
+                    "notes": [[note.onset, note.duration, note.pitch, note.velocity] for note in voice.notes],
                 }
                 for voice in self.voices
             ],
@@ -265,9 +250,7 @@ class Score:
         Raises:
             ScoreError: A field is missing, unknown, of the wrong type or out of bounds.
         """
-        top = _fields(
-            document, "the score", ("ticks_per_quarter", "title", "bars", "tempos", "voices")
-        )
+        top = _fields(document, "the score", ("ticks_per_quarter", "title", "bars", "tempos", "voices"))
         if _whole(top["ticks_per_quarter"], "ticks_per_quarter") != TICKS_PER_QUARTER:
             raise ScoreError(
                 f"The score counts {top['ticks_per_quarter']} ticks per quarter; "
@@ -276,8 +259,7 @@ class Score:
         return cls(
             title=_text(top["title"], "title"),
             bars=tuple(
-                _read_bar(item, f"bars[{index}]")
-                for index, item in enumerate(_items(top["bars"], "bars", MAX_BARS))
+                _read_bar(item, f"bars[{index}]") for index, item in enumerate(_items(top["bars"], "bars", MAX_BARS))
             ),
             tempos=tuple(
                 _read_tempo(item, f"tempos[{index}]")
@@ -308,10 +290,7 @@ def content_digest(movements: Sequence[Score]) -> Digest:
             "ticks_per_quarter": TICKS_PER_QUARTER,
             "movements": [
                 {
-                    "bars": [
-                        [bar.start, bar.duration, bar.beats, bar.beat_type, bar.fifths]
-                        for bar in movement.bars
-                    ],
+                    "bars": [[bar.start, bar.duration, bar.beats, bar.beat_type, bar.fifths] for bar in movement.bars],
                     "parts": [
                         sorted([note.onset, note.duration, note.pitch] for note in voice.notes)
                         for voice in movement.voices
@@ -370,8 +349,7 @@ def _check_tempos(tempos: tuple[Tempo, ...]) -> None:
     for before, after in pairwise(tempos):
         if after.onset <= before.onset:
             raise ScoreError(
-                f"The tempo at tick {after.onset} does not come after the one at {before.onset}: "
-                "tempos must ascend."
+                f"The tempo at tick {after.onset} does not come after the one at {before.onset}: tempos must ascend."
             )
 
 
@@ -391,15 +369,10 @@ def _check_voices(voices: tuple[Voice, ...], length: int) -> None:
 def _read_bar(item: object, where: str) -> Bar:
     names = ("start", "duration", "beats", "beat_type", "fifths", "flags")
     bar = _fields(item, where, names)
-    flags = [
-        _text(flag, f"{where}.flags")
-        for flag in _items(bar["flags"], f"{where}.flags", len(BAR_FLAGS))
-    ]
+    flags = [_text(flag, f"{where}.flags") for flag in _items(bar["flags"], f"{where}.flags", len(BAR_FLAGS))]
     if flags != sorted(set(flags)):
         raise ScoreError(f"{where}.flags is {flags}; flags are listed once and in order.")
-    start, duration, beats, beat_type, fifths = (
-        _whole(bar[name], f"{where}.{name}") for name in names[:5]
-    )
+    start, duration, beats, beat_type, fifths = (_whole(bar[name], f"{where}.{name}") for name in names[:5])
     return Bar(start, duration, beats, beat_type, fifths, frozenset(flags))
 
 
@@ -416,9 +389,7 @@ def _read_voice(item: object, where: str) -> Voice:
     return Voice(
         name=_text(voice["name"], f"{where}.name"),
         program=_whole(voice["program"], f"{where}.program"),
-        notes=tuple(
-            _read_note(note, f"{where}.notes[{index}]") for index, note in enumerate(notes)
-        ),
+        notes=tuple(_read_note(note, f"{where}.notes[{index}]") for index, note in enumerate(notes)),
     )
 
 
@@ -434,8 +405,7 @@ def _fields(item: object, where: str, names: Sequence[str]) -> Mapping[str, obje
     if not isinstance(item, Mapping) or set(item) != set(names):
         found = sorted(map(str, item)) if isinstance(item, Mapping) else type(item).__name__
         raise ScoreError(
-            f"{_sentence(where)} must be an object with the fields {', '.join(names)}; "
-            f"found {str(found)[:200]}."
+            f"{_sentence(where)} must be an object with the fields {', '.join(names)}; found {str(found)[:200]}."
         )
     return item
 

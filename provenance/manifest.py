@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from c2pa import Builder, C2paError, C2paSignerInfo, Context, Reader, Signer
 
-from ledger.durability import sync_folder
 from provenance.assertion import (
     ACTIONS,
     INGREDIENT,
@@ -127,7 +126,7 @@ def embed(
 ) -> EmbeddedManifest:
     """Write an audio file with a signed manifest in it.
 
-    The target appears at once and whole, or not at all; it is on the disk when this returns.
+    The target appears at once and whole, or not at all: its bytes are on the disk before it has its name.
 
     Args:
         source: Audio without credentials: wav, flac, mp3 or m4a.
@@ -166,7 +165,6 @@ def embed(
         )
         asset_digest = _make_durable(partial)
         partial.replace(target)
-        sync_folder(target.parent)
     except _WriteError as error:
         raise ManifestError(
             f"{target} cannot be written: {error}. Check that the disk has room and that the folder is writable."

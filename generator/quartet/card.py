@@ -118,7 +118,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--weights", type=Path, required=True, metavar="DIR")
     parser.add_argument("--corpus-manifest", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
-    write_card(options.weights, options.corpus_manifest)
+    try:
+        write_card(options.weights, options.corpus_manifest)
+    except ModelCardError as error:
+        parser.error(str(error))
 
 
 def _weights_file(path: Path) -> WeightsFile:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.card import Baseline, EvaluationFacts
-from generator.errors import TrainingError
+from generator.errors import GeneratorError, TrainingError
 from generator.quartet.card import EVALUATION_NAME, RUN_NAME, WEIGHTS_NAME
 from generator.quartet.conditions import FIRST_DROPPED_FIELD, POSITION, UNKNOWN
 from generator.quartet.corpus import Movement, excerpts, read_movements, score_files
@@ -165,6 +165,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help=f"write {EVALUATION_NAME} in DIR")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        _run(options)
+    except GeneratorError as error:
+        parser.error(str(error))
+
+
+def _run(options: argparse.Namespace) -> None:
     run = json.loads((options.weights / RUN_NAME).read_text(encoding="utf-8"))
     files = {path.stem: path for path in score_files(options.corpus)}
     trained_on = read_movements(options.corpus, _named(files, run["trained_on"]))

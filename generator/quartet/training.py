@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
-from generator.errors import TrainingError
+from generator.errors import GeneratorError, TrainingError
 from generator.quartet.card import RUN_NAME, WEIGHTS_NAME
 from generator.quartet.conditions import FIELDS, FIRST_DROPPED_FIELD, UNKNOWN
 from generator.quartet.corpus import (
@@ -196,8 +196,16 @@ def load_network(weights: Path, shape: Mapping[str, int]) -> QuartetNetwork:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read a corpus, train, and write the weights, the log and the facts of the run."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser.parse_args(given)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        _run(options, given)
+    except GeneratorError as error:
+        parser.error(str(error))
+
+
+def _run(options: argparse.Namespace, given: Sequence[str]) -> None:
     settings = Settings(**{name: getattr(options, name) for name in Settings.__dataclass_fields__})
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
@@ -219,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             LOGGER.info("%d steps, %.0f s, %.4f, %.4f", step, seconds, loss, held_out_loss)
             _save(network, options.out / WEIGHTS_NAME)
     run = {
-        "command": _command(arguments if arguments is not None else sys.argv[1:], options.corpus),
+        "command": _command(given, options.corpus),
         "date": date.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "duration_seconds": round(time.monotonic() - began),
         "hardware": f"{_processor()}, {settings.threads} threads",

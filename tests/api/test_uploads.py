@@ -89,10 +89,11 @@ def test_a_form_with_other_parts(
     problem(response, response.status_code)
 
 
-def test_a_part_twice(everything: httpx.Client, problem: Problem) -> None:
-    files = [("file", ("a.wav", b"1")), ("file", ("b.wav", b"2"))]
-    response = everything.post("/v1/verifications", files=files)
-    problem(response, 422)
+@pytest.mark.parametrize("second", ["file", "extra"])
+def test_a_part_twice_or_unknown(everything: httpx.Client, problem: Problem, second: str) -> None:
+    files = [("file", ("a.wav", b"1")), (second, ("b.wav", b"2"))]
+    found = problem(everything.post("/v1/verifications", files=files), 422)
+    assert "each part once" in str(found["detail"])
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", ""])

@@ -254,7 +254,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
 
     monkeypatch.setattr(os, "fsync", record)
     embed(studio.audio("wav"), target, studio.new, studio.credential)
-    assert events == [("file", False), ("folder", True)]
+    assert events == [("file", False)]
 
 
 def test_ctrl_c_leaves_nothing_half_done(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from api import store
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import httpx
 
+    from api.home import Home
+
     Problem = Callable[[httpx.Response, int], dict[str, object]]
 
 
-def test_a_job_from_its_beginning_to_its_end(everything: httpx.Client, recording_id: str) -> None:
+def test_a_job_from_its_beginning_to_its_end(home: Home, everything: httpx.Client, recording_id: str) -> None:
     asked = {"prompt": "fast 🎻", "seconds": 5, "seed": 5}
     response = everything.post("/v1/generations", json=asked, headers={"Idempotency-Key": "one"})
     job = response.json()
@@ -36,6 +40,10 @@ def test_a_job_from_its_beginning_to_its_end(everything: httpx.Client, recording
     assert ended["recording"]["files"] == []
     assert ended["problem"] is None
     assert ended["recording"]["recording_id"] != recording_id
+    with home.reading() as session:
+        kept = store.find_job(session, job["job_id"])
+    assert kept is not None
+    assert "🎻" not in kept.result + kept.request, "words of the prompt are in the private tables only"
 
 
 def test_another_request_under_the_same_name(everything: httpx.Client, problem: Problem, recording_id: str) -> None:

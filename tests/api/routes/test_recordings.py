@@ -33,6 +33,16 @@ def audio(everything: httpx.Client, recording_id: str) -> httpx.Response:
     return everything.get(f"/v1/recordings/{recording_id}/audio")
 
 
+@pytest.fixture(scope="module")
+def of_24_bits(everything: httpx.Client, recording_id: str) -> dict[str, str]:
+    """A second recording, made after the first."""
+    assert recording_id
+    asked = {"prompt": "slow", "seconds": 5, "seed": 24, "bits": 24}
+    job = everything.post("/v1/generations", json=asked).headers["location"]
+    everything.get(f"{job}/events")
+    return dict(everything.get(job).json()["recording"])
+
+
 def test_it_is_shown(everything: httpx.Client, recording_id: str) -> None:
     shown = everything.get(f"/v1/recordings/{recording_id}").json()
     assert shown["recording_id"] == recording_id
@@ -48,7 +58,9 @@ def test_its_lineage(everything: httpx.Client, recording_id: str) -> None:
     assert lineage["contains_ai"] == "All"
 
 
-def test_pages_are_linked_until_all_were_seen(home: Home, everything: httpx.Client, recording_id: str) -> None:
+def test_pages_are_linked_until_all_were_seen(
+    home: Home, everything: httpx.Client, recording_id: str, of_24_bits: dict[str, str]
+) -> None:
     seen, path = [], "/v1/recordings?limit=1"
     while path:
         response = everything.get(path)
@@ -56,7 +68,7 @@ def test_pages_are_linked_until_all_were_seen(home: Home, everything: httpx.Clie
         link = re.fullmatch(r'<(/v1/recordings\?[^>]+)>; rel="next"', response.headers.get("link", ""))
         assert bool(link) == bool(response.json()["next"])
         path = link[1] if link else ""
-    assert recording_id in seen
+    assert {recording_id, of_24_bits["recording_id"]} <= set(seen)
     assert len(seen) == len(set(seen))
     indices = [everything.get(f"/v1/recordings/{each}").json()["log_index"] for each in seen]
     assert indices == sorted(indices, reverse=True)
@@ -165,16 +177,13 @@ def test_another_format_is_sealed_once_and_recorded(
     assert {check.result for check in found.checks} == {"pass", "not-checked"}
 
 
-def test_a_recording_of_24_bits_keeps_them(everything: httpx.Client, recording_id: str, tmp_path: Path) -> None:
-    assert recording_id
-    asked = {"prompt": "slow", "seconds": 5, "seed": 24, "bits": 24}
-    job = everything.post("/v1/generations", json=asked).headers["location"]
-    everything.get(f"{job}/events")
-    made = everything.get(job).json()["recording"]
+def test_a_recording_of_24_bits_keeps_them(
+    everything: httpx.Client, of_24_bits: dict[str, str], tmp_path: Path
+) -> None:
     path = tmp_path / "take"
-    path.write_bytes(everything.get(f"/v1/recordings/{made['recording_id']}/audio?format=flac").content)
+    path.write_bytes(everything.get(f"/v1/recordings/{of_24_bits['recording_id']}/audio?format=flac").content)
     assert decode(path).samples.dtype == np.int32
-    assert content_digest(path) == made["content_digest"]
+    assert content_digest(path) == of_24_bits["content_digest"]
 
 
 def test_a_format_that_does_not_exist(everything: httpx.Client, recording_id: str, problem: Problem) -> None:

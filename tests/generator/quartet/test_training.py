@@ -1,6 +1,7 @@
 """Training, on a corpus of a few bars."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -128,10 +129,28 @@ def test_a_card_needs_its_records(run: Path, tmp_path: Path) -> None:
         card.write_card(run, manifest)
 
 
-def test_evaluating_needs_the_same_corpus(run: Path, corpus: Path, tmp_path: Path) -> None:
+def test_evaluating_needs_the_same_corpus(
+    run: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "one.musicxml").write_bytes(score_files(corpus)[0].read_bytes())
-    with pytest.raises(TrainingError, match="lacks 5 of the scores"):
+    with pytest.raises(SystemExit) as caught:
         evaluation.main([str(tmp_path), "--weights", str(run)])
+    assert caught.value.code == 2
+    assert "lacks 5 of the scores" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [training.main, card.main])
+def test_commands_say_what_is_wrong_in_a_paragraph(
+    command: Callable[[list[str]], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = {
+        training.main: [str(tmp_path), "--out", str(tmp_path / "out")],
+        card.main: ["--weights", str(tmp_path)],
+    }[command]
+    with pytest.raises(SystemExit) as caught:
+        command(arguments)
+    assert caught.value.code == 2
+    assert str(tmp_path) in capsys.readouterr().err
 
 
 def test_any_other_folder_can_be_evaluated(
