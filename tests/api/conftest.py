@@ -14,6 +14,7 @@ import uvicorn
 from api import tokens
 from api.app import create_app
 from api.home import Home
+from api.integrity import fsck
 from api.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,9 +64,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="session")
 def address(home: Home) -> Iterator[str]:
-    """Where its service listens."""
+    """Where its service listens; whatever the tests sent it, the ledger is whole afterwards."""
     with serving(home) as url:
         yield url
+    report = fsck(home)
+    assert (report.problems, report.warnings) == ((), ())
+    assert not list((home.objects.root / "staging").iterdir())
 
 
 @pytest.fixture(scope="session")
