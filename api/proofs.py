@@ -43,6 +43,22 @@ def write_proof(home: Home, name: str, output: Path) -> ProofWritten:
     )
 
 
+def write_entry(home: Home, name: str, output: Path) -> str:
+    """Write the stored bytes of an entry, and return its leaf hash.
+
+    Raises:
+        UsageError: The name is neither an index nor a leaf hash, or the file cannot be written.
+        NoSuchEntryError: The log has no such index.
+        UnknownRecordingError: The log has no such leaf.
+    """
+    found = _entry(home, name)
+    try:
+        output.write_bytes(found.data)
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}.") from error
+    return "sha256:" + found.leaf_hash.hex()
+
+
 def _entry(home: Home, name: str) -> Entry:
     if name.isascii() and name.isdigit() and len(name) < 19:  # noqa: PLR2004 - the digits of 2^63
         return home.log.entry(int(name))

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ledger.log import Receipt
     from provenance.difference import Difference
     from provenance.predicate import Content
-    from provenance.store import Recording
+    from provenance.store import Recording, Registration
 
 
 class Progress(Protocol):
@@ -164,12 +164,13 @@ def edit(
     before = past.steps[-1].score
     after = read_midi(edited)
     difference = _changed(before, after, edited, recording_id)
+    party = _party(home, party_id or home.owner().party_id)
     take = _rendered(after, _bits(_master(home, parent)), tell)
     with home.objects.staging() as folder:
         tell("fingerprinting", 0, 1)
         measured = measure(take.mix, folder)
         content = describe(after, measured, keep(home, take, source=edited, difference=difference))
-        draft = _edit(home, parent, party_id, role, licence, difference, content)
+        draft = _edit(home, parent, party, role, licence, difference, content)
         tell("recording", 0, 1)
         [receipt] = home.append([draft], also=_indexed(home, draft, measured))
         sealed = _sealed(home, folder, draft, measured, media_type, tell, _master(home, parent))
@@ -222,14 +223,23 @@ def _generation(home: Home, model: OpenedModel, request: GenerationRequest, plan
     return home.sign(Statement(_subject(made), made), openings)
 
 
-def _edit(
-    home: Home, parent: Recording, party_id: str, role: str, licence: str, difference: Difference, content: Content
-) -> Draft:
-    party_id = party_id or home.owner().party_id
+def _party(home: Home, party_id: str) -> Registration:
     with home.reading() as session:
-        party = store.find_registration(session, "party", party_id)
-    if party is None:
+        found = store.find_registration(session, "party", party_id)
+    if found is None:
         raise UsageError(f"There is no party {party_id[:80]!r}. Register the person: linernotes party add --name NAME")
+    return found
+
+
+def _edit(
+    home: Home,
+    parent: Recording,
+    party: Registration,
+    role: str,
+    licence: str,
+    difference: Difference,
+    content: Content,
+) -> Draft:
     made = EditPredicate.model_validate(
         header(EditPredicate)
         | {
@@ -237,7 +247,7 @@ def _edit(
             "parent": parent.leaf_hash,
             "parent_recording_id": parent.recording_id,
             "party": party.leaf_hash,
-            "party_id": party_id,
+            "party_id": party.name,
             "role": role,
             "licence": licence,
             "changes": difference.changes(),

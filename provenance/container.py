@@ -16,7 +16,7 @@ MP3: Final = "audio/mpeg"
 M4A: Final = "audio/mp4"
 
 MAX_STORE_BYTES: Final = 16 * 2**20
-"""The largest manifest store that is read: some two thousand generations of edits."""
+"""The largest manifest store that is read: more than a thousand generations of edits."""
 
 _MAX_OFFSET: Final = 2**40
 _ID3_HEADER_BYTES: Final = 10

@@ -163,8 +163,7 @@ def embed(
         store_size = _uninterrupted(
             lambda: _sign(source, partial, draft.to_definition(manifest_id), credential, parent)
         )
-        asset_digest = _make_durable(partial)
-        partial.replace(target)
+        asset_digest = _put_in_place(partial, target)
     except _WriteError as error:
         raise ManifestError(
             f"{target} cannot be written: {error}. Check that the disk has room and that the folder is writable."
@@ -312,12 +311,13 @@ def _native_signer(credential: Credential) -> Signer:
         raise _refused(error) from error
 
 
-def _make_durable(path: Path) -> Digest:
-    """Return the file's digest when its bytes are on the disk."""
+def _put_in_place(partial: Path, target: Path) -> Digest:
+    """Give a written file its name once its bytes are on the disk, and return its digest."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with partial.open("rb", buffering=0) as file:
             digest: Digest = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[assignment] # its module costs 0.1 s to import
             os.fsync(file.fileno())
+        partial.replace(target)
     except OSError as error:
         raise _WriteError(error.strerror or str(error)) from error
     return digest

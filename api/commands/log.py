@@ -39,6 +39,18 @@ def proof(
 
 
 @log.command()
+def entry(
+    name: Annotated[str, typer.Argument(metavar="INDEX|LEAF", help="Index, or leaf hash.")],
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
+) -> None:
+    """Write an entry as it is stored: the DSSE envelope whose leaf hash a proof is about."""
+    from api.proofs import write_entry
+
+    say(f"{output}: {write_entry(open_home(), name, output)}")
+
+
+@log.command()
 def fsck(*, json: JsonOption = False) -> None:
     """Rehash everything that was ever recorded; exit 1 when something does not hold."""
     from api.integrity import fsck as check

@@ -9,6 +9,8 @@ import typer
 
 from api.commands.output import open_home, say, table
 
+_PATIENCE_SECONDS = 30
+
 
 def serve(
     *,
@@ -19,8 +21,18 @@ def serve(
     import uvicorn
 
     from api.app import create_app
+    from api.jobs import require_alone
 
-    uvicorn.run(create_app(open_home()), host=host, port=port, log_level="warning", server_header=False)
+    home = open_home()
+    require_alone(home)
+    uvicorn.run(
+        create_app(home),
+        host=host,
+        port=port,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=_PATIENCE_SECONDS,
+    )
 
 
 def demo(

@@ -23,9 +23,12 @@ from provenance.credential import (
     trust_anchor,
 )
 from provenance.errors import CredentialError
+from provenance.manifest import embed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.provenance.conftest import Studio
 
 Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
@@ -209,10 +212,18 @@ def test_there_is_no_anchor_where_there_is_no_credential(tmp_path: Path) -> None
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_the_algorithm_follows_from_the_key(tmp_path: Path, key: Key, algorithm: str) -> None:
+def test_the_algorithm_follows_from_the_key_and_both_engines_know_it(
+    studio: Studio, tmp_path: Path, key: Key, algorithm: str
+) -> None:
     credential = load_credential(*write(tmp_path, certificate(key=key), key=key))
     assert credential.algorithm == algorithm
     assert not credential.is_test
+    embed(studio.audio("mp3"), tmp_path / "a.mp3", studio.new, credential)
+    anchor = ROOT.public_bytes(serialization.Encoding.PEM)
+    report = studio.report(tmp_path / "a.mp3", anchor)
+    assert (report.intact, report.trusted, report.signer.algorithm) == (True, True, algorithm)
+    opinion = studio.second_opinion((tmp_path / "a.mp3").read_bytes(), "mp3", anchor)
+    assert (opinion["integrity"], opinion["trust"]["status"]) == ("valid", "valid_for_supplied_material")
 
 
 def test_a_root_at_the_end_is_left_out_of_the_chain(tmp_path: Path) -> None:

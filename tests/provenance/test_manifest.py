@@ -205,6 +205,13 @@ def test_a_folder_that_is_not_there_is_named(studio: Studio, tmp_path: Path) -> 
         embed(studio.audio("wav"), tmp_path / "nowhere" / "b.wav", studio.new, studio.credential)
 
 
+def test_a_target_that_is_a_folder_is_named(studio: Studio, tmp_path: Path) -> None:
+    (tmp_path / "b.wav").mkdir()
+    with pytest.raises(ManifestError, match=r"b\.wav cannot be written: Is a directory"):
+        embed(studio.audio("wav"), tmp_path / "b.wav", studio.new, studio.credential)
+    assert os.listdir(tmp_path) == ["b.wav"]  # noqa: PTH208 - hidden files count
+
+
 @pytest.mark.parametrize("room", [1, 5000, 13_000])
 def test_a_full_disk_leaves_the_target_as_it_was(studio: Studio, tmp_path: Path, room: int) -> None:
     target = tmp_path / "b.wav"
