@@ -244,15 +244,19 @@ class _Composition:
 def draw(scores: NDArray[np.float64], allowed: BoolArray, uniform: float, taste: Taste) -> int:
     """The token that a uniform number in [0, 1) falls on.
 
-    Tokens are lined up from the likeliest down, as far as the nucleus reaches.
+    The likeliest tokens, as many as the nucleus needs, are lined up in the order of the tokens
+    and not of their likelihood, so that rounding in the network cannot swap their places.
     """
     scaled = np.where(allowed, scores, -np.inf) / taste.temperature
     weights = np.exp(scaled - scaled.max())
     order = np.argsort(-weights, kind="stable")
     reached = np.cumsum(weights[order])
-    last = int(np.searchsorted(reached, taste.nucleus * reached[-1]))
-    place = int(np.searchsorted(reached[: last + 1], uniform * reached[last], "right"))
-    return int(order[min(place, last)])
+    nucleus = order[: int(np.searchsorted(reached, taste.nucleus * reached[-1])) + 1]
+    lined_up = np.zeros_like(weights)
+    lined_up[nucleus] = weights[nucleus]
+    ends = np.cumsum(lined_up)
+    place = int(np.searchsorted(ends, uniform * ends[-1], "right"))
+    return min(place, int(nucleus.max()))
 
 
 @contextmanager

@@ -59,7 +59,10 @@ def test_thread_settings_change_nothing_and_are_put_back(shipped: QuartetModel, 
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        assert shipped.compose(REQUEST, CONTROLS).digest == piece.digest
+        inside: set[int] = set()
+        made = shipped.compose(REQUEST, CONTROLS, lambda *_: inside.add(torch.get_num_threads()))
+        assert made.digest == piece.digest
+        assert inside == {1}
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
