@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from api.home import Home
-    from generator.score import Score
     from generator.take import Pcm, Take
     from provenance.difference import Difference
 
@@ -45,6 +44,21 @@ class Measured:
     plain: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was stored beside the sound.
+
+    Attributes:
+        files: Score, MIDI file and stems; after an edit also what was handed in, and the difference.
+        score_digest: Digest of the musical content of the score.
+        notes: How many it has.
+    """
+
+    files: tuple[File, ...]
+    score_digest: Digest
+    notes: int
+
+
 def measure(pcm: Pcm, folder: Path) -> Measured:
     """Compute everything by which a sound can be recognised, and write it as a bare wav file.
 
@@ -64,10 +78,8 @@ def measure(pcm: Pcm, folder: Path) -> Measured:
     return Measured(audio, content_digest, print_, audio_code(print_), plain)
 
 
-def keep(
-    home: Home, take: Take, *, source: Path | None = None, difference: Difference | None = None
-) -> tuple[File, ...]:
-    """Store everything a statement will point at beside the sound itself, and list it."""
+def keep(home: Home, take: Take, *, source: Path | None = None, difference: Difference | None = None) -> Kept:
+    """Store everything a statement will point at beside the sound itself."""
     score = rfc8785.dumps(take.score.to_document())
     files = [
         File(role="score", name="score.json", media_type="application/json", asset_digest=home.objects.put_bytes(score))
@@ -91,22 +103,23 @@ def keep(
             )
     if source is not None and difference is not None:
         files += _evidence_of_edit(home, source, difference)
-    return tuple(files)
+    notes = sum(len(voice.notes) for voice in take.score.voices)
+    return Kept(tuple(files), Digest(take.score.digest), notes)
 
 
-def describe(score: Score, measured: Measured, files: tuple[File, ...]) -> Content:
-    """Return the description of notes, sound and files that a statement carries."""
+def describe(measured: Measured, kept: Kept) -> Content:
+    """Return the description of sound, notes and files that a statement carries."""
     return Content(
         content_digest=measured.content_digest,
-        score_digest=score.digest,
+        score_digest=kept.score_digest,
         fingerprint=predicate.Fingerprint(
             iscc=measured.iscc,
             algorithm=measured.fingerprint.algorithm,
             digest=digest(measured.fingerprint.to_bytes()),
             duration_ms=measured.fingerprint.duration_ms,
         ),
-        files=files,
-        notes=sum(len(voice.notes) for voice in score.voices),
+        files=kept.files,
+        notes=kept.notes,
     )
 
 

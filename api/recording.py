@@ -110,7 +110,7 @@ def generate(
     with home.objects.staging() as folder:
         tell("fingerprinting", 0, 1)
         measured = measure(take.mix, folder)
-        content = describe(score, measured, keep(home, take))
+        content = describe(measured, keep(home, take))
         draft = _generation(home, model, request, planned, content)
         tell("recording", 0, 1)
         [receipt] = home.append([draft], also=_indexed(home, draft, measured))
@@ -169,7 +169,7 @@ def edit(
     with home.objects.staging() as folder:
         tell("fingerprinting", 0, 1)
         measured = measure(take.mix, folder)
-        content = describe(after, measured, keep(home, take, source=edited, difference=difference))
+        content = describe(measured, keep(home, take, source=edited, difference=difference))
         draft = _edit(home, parent, party, role, licence, difference, content)
         tell("recording", 0, 1)
         [receipt] = home.append([draft], also=_indexed(home, draft, measured))

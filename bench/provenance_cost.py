@@ -72,10 +72,10 @@ def _measure(home: Home, folder: Path, seconds: int) -> list[tuple[str, str]]:
 
 def _ours(home: Home, model: object, request: GenerationRequest, planned: object, take: Take, clock: Clock) -> None:
     with clock.timing("parts"):
-        files = keep(home, take)
+        kept = keep(home, take)
     with clock.timing("ours"), home.objects.staging() as staging:
         measured = measure(take.mix, staging)
-        content = describe(take.score, measured, files)
+        content = describe(measured, kept)
         draft = _generation(home, model, request, planned, content)  # type: ignore[arg-type]
         home.append([draft], also=_indexed(home, draft, measured))
         _sealed(home, staging, draft, measured, "audio/wav", _silent)

@@ -24,6 +24,7 @@ import secrets
 import signal
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -321,9 +322,10 @@ def _native_signer(credential: Credential) -> Signer:
 def _put_in_place(partial: Path, target: Path) -> Digest:
     """Give a written file its name once its bytes are on the disk, and return its digest."""
     try:
-        with partial.open("rb", buffering=0) as file:
+        with partial.open("rb", buffering=0) as file, ThreadPoolExecutor(1) as beside:
+            synced = beside.submit(os.fsync, file.fileno())
             digest: Digest = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[assignment] # its module costs 0.1 s to import
-            os.fsync(file.fileno())
+            synced.result()
         partial.replace(target)
     except OSError as error:
         raise _WriteError(error.strerror or str(error)) from error
