@@ -98,6 +98,7 @@ class Home:
             self.log = Log(self.engine, signer, last_checkpoint=keys / "last-checkpoint")
             (keys / "log.vkey").write_text(self.log_vkey + "\n", encoding="utf-8")
             self.index = Index(self.engine)
+            self._seal_index()
             self.objects = ObjectStore(self.root / "objects")
             self.objects.clear_stale()
             self._register_what_is_ours()
@@ -241,6 +242,13 @@ class Home:
                 "another home."
             )
         return origin
+
+    def _seal_index(self) -> None:
+        with self.reading() as session:
+            due = self.index.is_due(session)
+        if due:
+            with self.writing() as session:
+                self.index.seal(session)
 
     def _register_what_is_ours(self) -> None:
         if self.log.size():

@@ -331,7 +331,6 @@ def _bits(master: Path) -> int:
 def _indexed(home: Home, draft: Draft, measured: Measured) -> Callable[[Session, Sequence[Receipt]], None]:
     def within(session: Session, _receipts: Sequence[Receipt]) -> None:
         home.index.add(session, made_by(draft).recording_id, measured.fingerprint)
-        home.index.seal(session)
 
     return within
 

@@ -96,6 +96,11 @@ class Index:
         matches = [each for each in found if match.is_match(each.score)]
         return sorted(matches, key=lambda each: (-each.score, each.recording_id))[:limit]
 
+    def is_due(self, session: Session) -> bool:
+        """Whether there is enough unsealed for `seal` to do something."""
+        segments = store.segments(session)
+        return store.end_address(session) - (segments[-1].end if segments else 0) >= SEAL_ITEMS
+
     def seal(self, session: Session) -> bool:
         """Moves the unsealed items into sorted buckets, when there are `SEAL_ITEMS` or more.
 
@@ -107,7 +112,7 @@ class Index:
         """
         segments = store.segments(session)
         start = segments[-1].end if segments else 0
-        end = store.size(session).end
+        end = store.end_address(session)
         if end - start < SEAL_ITEMS:
             return False
         postings = _sorted_postings(list(store.fingerprints_from(session, start)))

@@ -73,10 +73,14 @@ class Segment:
 def size(session: Session) -> Size:
     """How much is stored."""
     recordings = session.scalar(select(func.count()).select_from(FINGERPRINT))
+    return Size(int(recordings or 0), end_address(session))
+
+
+def end_address(session: Session) -> int:
+    """The address behind everything that is stored."""
     query = select(FINGERPRINT.c.start_address, FINGERPRINT.c.item_count)
     last = session.execute(query.order_by(FINGERPRINT.c.start_address.desc()).limit(1)).first()
-    end = 0 if last is None else last.start_address + last.item_count + 1
-    return Size(int(recordings or 0), end)
+    return 0 if last is None else int(last.start_address + last.item_count + 1)
 
 
 def insert_fingerprint(session: Session, recording_id: str, fingerprint: Fingerprint) -> None:
@@ -85,7 +89,7 @@ def insert_fingerprint(session: Session, recording_id: str, fingerprint: Fingerp
     Raises:
         DuplicateFingerprintError: The recording has one already.
     """
-    start = size(session).end
+    start = end_address(session)
     if start + len(fingerprint.items) > MAX_ADDRESS:
         raise OverflowError(f"the index is full: {start} of {MAX_ADDRESS} addresses are taken")
     row = {

@@ -42,7 +42,7 @@ def sound_frontier(session: Session, verifier: NoteVerifier, remembered: bytes |
     edge = store.frontier(session, count)
     if newest is not None:
         _require_extends(session, edge, _opened(newest.note, verifier), "in its own database")
-    if remembered is not None:
+    if remembered is not None and (newest is None or remembered != newest.note):
         _require_extends(session, edge, _opened(remembered, verifier), "kept beside its key")
     return edge
 
