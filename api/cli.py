@@ -59,20 +59,25 @@ for name, group in (
     app.add_typer(group, name=name)
 
 
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the form that typer calls
+    if wanted:
+        from importlib.metadata import version as installed  # noqa: PLC0415 - no other command needs it
+
+        sys.stdout.write(f"linernotes {installed('linernotes')}\n")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     *,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
 ) -> None:
     """Provenance, licensing and rights of AI music: signed, append-only, publicly verifiable."""
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
     logging.getLogger("linernotes").info("process %d", os.getpid())
-    if version:
-        from importlib.metadata import version as installed  # noqa: PLC0415
-
-        sys.stdout.write(f"linernotes {installed('linernotes')}\n")
-        raise typer.Exit
 
 
 def main() -> None:

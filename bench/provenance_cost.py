@@ -28,7 +28,7 @@ from generator.render import render
 from generator.request import GenerationRequest, plan
 from generator.take import Take
 
-RUNS = 7
+RUNS = 21
 LENGTHS = (30, 240)
 ENTRY_BYTES = 3_000
 
@@ -73,6 +73,7 @@ def _measure(home: Home, folder: Path, seconds: int) -> list[tuple[str, str]]:
 def _ours(home: Home, model: object, request: GenerationRequest, planned: object, take: Take, clock: Clock) -> None:
     with clock.timing("parts"):
         kept = keep(home, take)
+    os.sync()  # neither side waits for what the other has left to write
     with clock.timing("ours"), home.objects.staging() as staging:
         measured = measure(take.mix, staging)
         content = describe(measured, kept)
@@ -91,6 +92,7 @@ def _floor(home: Home, folder: Path, take: Take, clock: Clock) -> None:
     with clock.timing("C2PA signing"):
         _sign(home, plain, signed)
     data = signed.read_bytes()
+    os.sync()
     with clock.timing("durable file"), (folder / "durable.wav").open("wb") as file:
         file.write(data)
         file.flush()

@@ -99,3 +99,8 @@ def test_the_page_about_the_model_says_what_its_card_says() -> None:
         *(baseline.loss for baseline in card.evaluation.baselines),
     ):
         assert fact in text, fact
+
+
+def test_the_command_tells_its_version(linernotes) -> None:
+    done = linernotes("--version")
+    assert (done.code, done.out.split()[0]) == (0, "linernotes")
