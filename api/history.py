@@ -13,8 +13,8 @@ from fingerprint.digest import content_digest
 from fingerprint.errors import FingerprintError, InsufficientEvidenceError
 from generator.score import Score
 from provenance import manifest, store
-from provenance.errors import LineageError
-from provenance.identity import is_id
+from provenance.errors import LineageError, ManifestError
+from provenance.identity import file_digest, is_id
 from provenance.lineage import Authorship, Step, authorship
 from provenance.predicate import CorpusPredicate, EditPredicate, GenerationPredicate, ModelPredicate
 
@@ -38,6 +38,11 @@ class Found:
     recording: Recording
     by: FoundBy
     others: tuple[str, ...] = ()
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Every recording it may be, the likeliest first."""
+        return (self.recording.recording_id, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,17 +166,29 @@ def _step(home: Home, each: Recording) -> Step:
 
 
 def _by_manifest(home: Home, path: Path) -> Found | None:
-    report = manifest.read(path)
-    if report is None:
+    """A file is one of ours by its manifest only when it is, byte for byte, a file that was handed out."""
+    try:
+        report = manifest.read(path)
+    except ManifestError:
+        return None  # another format, or damaged: its sound may still be known
+    if report is None or not report.intact:
         return None
+    asset = file_digest(path)
     with home.reading() as session:
         match = store.recording_by_manifest(session, report.manifest_id)
-    return None if match is None else Found(match, "manifest")
+        known = store.renditions(session, match.recording_id) if match else []
+    if match is None or asset not in {rendition.asset_digest for rendition in known}:
+        return None
+    return Found(match, "manifest")
 
 
 def _by_content(home: Home, path: Path) -> Found | None:
+    try:
+        found = content_digest(path)
+    except FingerprintError as error:
+        raise UsageError(str(error)) from error
     with home.reading() as session:
-        matches = store.recordings_by_content(session, content_digest(path))
+        matches = store.recordings_by_content(session, found)
     if not matches:
         return None
     return Found(matches[0], "content-digest", tuple(match.recording_id for match in matches[1:]))

@@ -12,7 +12,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from api.errors import HomeBusyError, HomeError, UsageError
-from api.registration import BUILT_IN_OUTPUT_LICENCE, corpus_statement, key_statement, model_statement, party_statement
+from api.registration import (
+    BUILT_IN_OUTPUT_LICENCE,
+    certificate_statement,
+    corpus_statement,
+    key_statement,
+    model_statement,
+    party_statement,
+)
 from fingerprint.index import Index
 from generator.model import read_card
 from ledger.database import open_engine, reading, writing
@@ -89,10 +96,12 @@ class Home:
         self.settings = settings
         self.root = settings.home
         with _exclusively(self.root):
-            keys = self.root / "keys"
-            keys.mkdir(mode=0o700, exist_ok=True)
+            for name in ("keys", "objects", "models"):
+                _private_folder(self.root / name)
+            keys, database = self.root / "keys", self.root / "linernotes.db"
+            _private_file(database)
             self.service = load_or_create_key(keys / "service.pem")
-            self.engine = open_engine(self.root / "linernotes.db")
+            self.engine = open_engine(database)
             upgrade(self.engine)
             signer = NoteSigner(self._origin(), load_or_create_key(keys / "log.pem"))
             self.log = Log(self.engine, signer, last_checkpoint=keys / "last-checkpoint")
@@ -205,6 +214,26 @@ class Home:
             raise UnknownRecordingError(f"The log of this home has no entry with the leaf hash {leaf}.")
         return Exhibit(entry.data, self.log.tlog_proof(entry.index).format())
 
+    def require_signer(self) -> None:
+        """Find out whether manifests can be signed, before anything is made that would need one.
+
+        Raises:
+            CredentialError: The configured certificate chain or key cannot sign.
+        """
+        self.signer_exhibit.statement()
+
+    @cached_property
+    def signer_exhibit(self) -> Exhibit:
+        """The registration of the certificate that signs manifests, which is made at its first use."""
+        statement = certificate_statement(self.credential, self.log_vkey)
+        with self.reading() as session:
+            found = store.find_registration(session, "key", statement.predicate.keyid)
+        if found is not None:
+            return self.exhibit(found.leaf_hash)
+        draft = self.sign(statement)
+        self.append([draft])
+        return self.exhibit(draft.leaf_hash)
+
     @cached_property
     def service_key_exhibit(self) -> Exhibit:
         """The registration of the service key, with a proof that is as good as any later one."""
@@ -259,6 +288,40 @@ class Home:
         model = model_statement(card, corpus.leaf_hash, manifest, card.licence, BUILT_IN_OUTPUT_LICENCE)
         key = key_statement(self.service, self.log.verifier.vkey)
         self.append([self.sign(key), self.sign(owner, openings), corpus, self.sign(model)])
+
+
+def _private_folder(path: Path) -> None:
+    """Make a folder that nobody else looks into, whatever the folder around it allows."""
+    with _explained(path):
+        path.mkdir(mode=0o700, exist_ok=True)
+        _close_to_others(path, 0o700)
+
+
+def _private_file(path: Path) -> None:
+    """Make the database before SQLite does, which would let others read it; its -wal and -shm take after it."""
+    with _explained(path):
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            for each in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+                if each.exists():
+                    _close_to_others(each, 0o600)
+
+
+def _close_to_others(path: Path, mode: int) -> None:
+    if path.stat().st_mode & 0o077:
+        path.chmod(mode)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HomeError(
+            f"{path} cannot be kept private: {error.strerror}. Only the user who runs Liner Notes may read it: give "
+            "that user the file, or choose another home with LINERNOTES_HOME."
+        ) from error
 
 
 @contextmanager

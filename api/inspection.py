@@ -15,21 +15,21 @@ from ledger.errors import LedgerError
 from ledger.policy import Policy
 from provenance import manifest
 from provenance.bundle import EvidenceBundle
-from provenance.errors import EvidenceError, ProvenanceError, UnsupportedMediaError
+from provenance.errors import EvidenceError, ManifestError, ProvenanceError, UnsupportedMediaError
 from provenance.package import EXPORT_EVIDENCE, Package, is_package, opened
 from provenance.predicate import CheckPredicate, EditPredicate, ExportPredicate, GenerationPredicate
 from provenance.verify import (
     Check,
     Trust,
     Verification,
-    checkpoint_signature,
     envelope_signature,
-    log_inclusion,
     log_trust,
+    proven,
     verify_file,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from api.settings import Settings
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 EVIDENCE = "data/evidence.json"
 VERDICT = "data/verdict.json"
 CLOSURE = "data/closure.json"
+_SHOWN_PROBLEMS = 5
 _AUDIO = frozenset({".wav", ".flac", ".mp3", ".m4a"})
 
 
@@ -87,14 +88,14 @@ def inspect(path: Path, trust: Trust) -> Inspection:
     """
     if not path.exists():
         raise UsageError(f"There is no file {path}.")
+    if not path.is_file() and not path.is_dir():
+        raise UsageError(f"{path} is neither a file nor a folder; give an audio file or a package.")
     try:
         if is_package(path):
             with opened(path) as package:
                 return _package(path, package, trust)
         verification = _file(path, trust, _evidence_beside(path))
-    except UnsupportedMediaError as error:
-        raise UsageError(str(error)) from error
-    except (FingerprintError, EvidenceError) as error:
+    except (UnsupportedMediaError, ManifestError, EvidenceError) as error:
         raise UsageError(str(error)) from error
     licence = Check("licence", "not-checked", "a verdict travels in a package, not in a single file")
     return Inspection(path, _recording_id(verification), (*verification.checks, licence))
@@ -111,18 +112,36 @@ def _file(path: Path, trust: Trust, bundle: EvidenceBundle | None) -> Verificati
 
 
 def _package(path: Path, package: Package, trust: Trust) -> Inspection:
+    """Check a package; whatever in it cannot be read has been altered, and is a check that failed."""
     problems = package.problems()
-    checks = [
-        Check("package-integrity", "fail" if problems else "pass", "; ".join(problems[:5]) or "every file is as listed")
-    ]
-    bundle = _bundle(package.root / EVIDENCE)
-    checks += _export_checks(package, trust)
-    master, *others = _audio_files(package)
-    verification = _file(master, trust, bundle)
+    whole = "; ".join(problems[:_SHOWN_PROBLEMS]) or "every file is as listed, and nothing else is there"
+    checks = [Check("package-integrity", "fail" if problems else "pass", whole)]
+    checks += _read("package-signature", lambda: _export_checks(package, trust))
+    try:
+        bundle = _bundle(package.root / EVIDENCE)
+        master, *others = _audio_files(package)
+        verification = _file(master, trust, bundle)
+    except (UsageError, NothingThereError, ProvenanceError, FingerprintError) as error:
+        detail = f"the recording in the package cannot be checked: {_without(package.root, error)}"
+        checks.append(Check("c2pa-integrity", "fail", detail))
+        return Inspection(path, "", tuple(checks))
     checks += verification.checks
-    checks.append(_licence(package, bundle, verification))
-    checks += [_part(each, trust, bundle, verification.leaf_hash) for each in others]
+    checks.append(_belongs(package, master, verification))
+    checks += _read("licence", lambda: [_licence(package, bundle, verification, trust)])
+    checks += [_part(package, each, trust, bundle, verification.leaf_hash) for each in others]
     return Inspection(path, _recording_id(verification), tuple(checks))
+
+
+def _read(name: str, work: Callable[[], list[Check]]) -> list[Check]:
+    try:
+        return work()
+    except (UsageError, ProvenanceError) as error:
+        return [Check(name, "fail", str(error))]
+
+
+def _without(root: Path, error: Exception) -> str:
+    """A message about a file of a package, without the folder that the package was opened in."""
+    return str(error).replace(f"{root}/", "")
 
 
 def _export_checks(package: Package, trust: Trust) -> list[Check]:
@@ -134,30 +153,41 @@ def _export_checks(package: Package, trust: Trust) -> list[Check]:
     [(export, statement)], [(key, _)] = exports, keys
     predicate = statement.predicate
     if not isinstance(predicate, ExportPredicate) or predicate.package_digest != package.digest:
-        detail = (
-            f"the signed list of files is {getattr(predicate, 'package_digest', '?')}, this one is {package.digest}"
-        )
+        signed = getattr(predicate, "package_digest", "unknown")
+        detail = f"the signed list of files is {signed}, and this package's is {package.digest}"
         return [Check("package-signature", "fail", detail)]
-    made = [
-        envelope_signature(export, key),
-        log_inclusion(export, key),
-        checkpoint_signature(export, key),
-    ]
-    failed = [check.detail for check in made if check.result == "fail"]
-    trusted = log_trust(export, key, trust)
+    failed = [f"{check.id}: {check.detail}" for check in proven(export, key, Trust())]
+    signature = envelope_signature(export, key)
+    trusted = log_trust(trust, key, export)
     return [
-        Check("package-signature", "fail" if failed else "pass", "; ".join(failed) or made[0].detail),
+        Check("package-signature", "fail" if failed else "pass", "; ".join(failed) or signature.detail),
         Check("package-log-trust", trusted.result, trusted.detail),
     ]
 
 
-def _part(path: Path, trust: Trust, bundle: EvidenceBundle, leaf_hash: str) -> Check:
+def _belongs(package: Package, master: Path, verification: Verification) -> Check:
+    """The export is of this recording, by the log that recorded it."""
+    name = "package-recording"
+    try:
+        bundle = _bundle(package.root / EXPORT_EVIDENCE)
+        [(_, export)], [(key, _)] = bundle.of_kind("export"), bundle.of_kind("key")
+        report = manifest.read(master)
+    except (UsageError, ProvenanceError, ValueError) as error:
+        return Check(name, "fail", f"the export statement cannot be read: {error}")
+    if getattr(export.predicate, "of", "") != verification.leaf_hash:
+        return Check(name, "fail", "the export statement is about another recording")
+    if report is None or report.ledger is None or report.ledger.key_envelope != key.envelope:
+        return Check(name, "fail", "the package was made by another log than the recording")
+    return Check(name, "pass", "the export is of this recording, by the log that recorded it")
+
+
+def _part(package: Package, path: Path, trust: Trust, bundle: EvidenceBundle, leaf_hash: str) -> Check:
     """A further audio file of a package: one line for all of its checks."""
     name = f"part:{path.name}"
     try:
         verification = _file(path, trust, bundle)
     except (NothingThereError, ProvenanceError, FingerprintError) as error:
-        return Check(name, "fail", str(error))
+        return Check(name, "fail", _without(package.root, error))
     failed = [f"{check.id}: {check.detail}" for check in verification.checks if check.result == "fail"]
     if verification.leaf_hash != leaf_hash:
         failed.append("it belongs to another recording")
@@ -165,7 +195,7 @@ def _part(path: Path, trust: Trust, bundle: EvidenceBundle, leaf_hash: str) -> C
     return Check(name, "fail" if failed else "pass", "; ".join(failed) or f"{passed} checks pass, none fails")
 
 
-def _licence(package: Package, bundle: EvidenceBundle, verification: Verification) -> Check:
+def _licence(package: Package, bundle: EvidenceBundle, verification: Verification, trust: Trust) -> Check:
     """The verdict is the one that was recorded, and today's rules still give it."""
     from api.rights import decided_again  # noqa: PLC0415 - only packages need the rules
 
@@ -174,6 +204,9 @@ def _licence(package: Package, bundle: EvidenceBundle, verification: Verificatio
     if len(checks) != 1:
         return Check(name, "not-checked", "no verdict came with the package")
     [(exhibit, predicate)] = checks
+    key = next((each for each, _ in bundle.of_kind("key")), exhibit)
+    if failed := proven(exhibit, key, trust):
+        return Check(name, "fail", f"the entry that records the verdict does not hold: {failed[0].detail}")
     opening = bundle.opening(exhibit.leaf_hash, "verdict")
     verdict = _bytes(package.root / VERDICT)
     if opening is None or opening.commitment != predicate.verdict or opening.value.encode() != verdict:

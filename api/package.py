@@ -136,7 +136,7 @@ def _sealed_stems(home: Home, folder: Path, past: History, progress: Progress) -
     """Seal the stems that were not sealed before; a silent one has no fingerprint and is left out."""
     last = past.recordings[-1]
     draft = home.draft(last.leaf_hash)
-    evidence = (home.exhibit(last.leaf_hash), home.service_key_exhibit)
+    entry = home.exhibit(last.leaf_hash)
     stems = _files(past, "stem")
     found: list[tuple[str, str]] = []
     made: list[Draft] = []
@@ -148,7 +148,7 @@ def _sealed_stems(home: Home, folder: Path, past: History, progress: Progress) -
             if part is None:
                 continue
             parent = _parent_file(home, past)
-            sealed = seal(home, folder, draft, evidence, part, "audio/flac", parent)
+            sealed = seal(home, folder, draft, entry, part, "audio/flac", parent)
             made.append(rendition(home, draft, sealed))
             found.append((stem.name, sealed.asset_digest))
         else:
@@ -198,7 +198,7 @@ def _write_payload(
 
 def _evidence(home: Home, past: History, checked: Checked) -> EvidenceBundle:
     """Every statement of the recording's past, with its proof."""
-    leaves = [home.service_key_leaf, past.generation.model]
+    leaves = [home.service_key_leaf, home.signer_exhibit.leaf_hash, past.generation.model]
     model = past.model
     leaves += [model.corpus] if model.corpus else []
     with home.reading() as session:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api.errors import UsageError
+from api.errors import NothingThereError, UsageError
 from api.schemas.log import ProofWritten
 from ledger.checkpoint import Checkpoint
 from ledger.note import Note
+from provenance import store
+from provenance.bundle import EvidenceBundle
 from provenance.errors import UnknownRecordingError
-from provenance.identity import digest_bytes
+from provenance.identity import digest_bytes, file_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +59,29 @@ def write_entry(home: Home, name: str, output: Path) -> str:
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}.") from error
     return "sha256:" + found.leaf_hash.hex()
+
+
+def write_evidence(home: Home, file: Path, output: Path) -> str:
+    """Write what a file cannot carry about itself: the entry that was made when it was finished.
+
+    With it a lossy file's content digest can be checked too. ``verify FILE`` reads ``FILE.evidence`` when it
+    lies beside the file.
+
+    Raises:
+        NothingThereError: The file was not handed out by this home.
+        UsageError: A file cannot be read or written.
+    """
+    try:
+        asset = file_digest(file)
+        with home.reading() as session:
+            found = store.rendition_by_asset(session, asset)
+        if found is None:
+            raise NothingThereError(f"{file} was not handed out by {home.root}: no entry is about exactly these bytes.")
+        leaves = (home.service_key_leaf, found.leaf_hash)
+        output.write_bytes(EvidenceBundle(tuple(home.exhibit(leaf) for leaf in leaves)).to_bytes())
+    except OSError as error:
+        raise UsageError(f"{error.filename or file} cannot be used: {error.strerror}.") from error
+    return found.leaf_hash
 
 
 def _entry(home: Home, name: str) -> Entry:

@@ -14,6 +14,7 @@ import numpy as np
 from api.content import Measured, describe, keep, measure
 from api.errors import UsageError
 from api.history import history, recording, rendition_of
+from api.licences import recorded_licence
 from api.registration import SOFTWARE
 from api.seal import MASTER, Part, Sealed, format_of, hand_out, made_by, rendition, seal
 from api.weights import open_model
@@ -28,6 +29,7 @@ from provenance.disclosure import commit
 from provenance.errors import DifferenceError
 from provenance.identity import Digest, new_id
 from provenance.predicate import Controls, EditPredicate, GenerationPredicate
+from provenance.role import require_role
 from provenance.statement import Statement, Subject, header
 
 if TYPE_CHECKING:
@@ -104,6 +106,7 @@ def generate(
     tell = progress or _silent
     media_type = format_of(output) if output else MASTER
     planned = plan(request)
+    home.require_signer()
     model = open_model(home, request.model)
     score = model.compose(request, planned.controls, lambda done, total: tell("composing", done, total))
     take = _rendered(score, request.bits, tell)
@@ -147,18 +150,22 @@ def edit(
         edited: A MIDI file saved from the one that was made with the recording.
         party_id: Who changed it; the home's owner when empty.
         role: DDEX ContributorRole that the person claims.
-        licence: Terms on which the person lets the change be used; empty when there are none.
+        licence: Terms on which the person lets the change be used; empty when there are none. What is not
+            understood is recorded as unknown, never as it stands.
         output: As in :func:`generate`.
         progress: Told of each stage.
 
     Raises:
+        RoleError: The role is not on the list.
         UsageError: The party is unknown.
         NothingThereError: The recording is unknown.
         DifferenceError: The file is another piece, or nothing was changed.
         MidiError: The file is not MIDI.
     """
+    role, terms = require_role(role), recorded_licence(licence)
     tell = progress or _silent
     media_type = format_of(output) if output else MASTER
+    home.require_signer()
     parent = recording(home, recording_id)
     past = history(home, parent)
     before = past.steps[-1].score
@@ -170,7 +177,7 @@ def edit(
         tell("fingerprinting", 0, 1)
         measured = measure(take.mix, folder)
         content = describe(measured, keep(home, take, source=edited, difference=difference))
-        draft = _edit(home, parent, party, role, licence, difference, content)
+        draft = _edit(home, parent, party, role, terms, difference, content)
         tell("recording", 0, 1)
         [receipt] = home.append([draft], also=_indexed(home, draft, measured))
         sealed = _sealed(home, folder, draft, measured, media_type, tell, _master(home, parent))
@@ -269,12 +276,12 @@ def _sealed(
 ) -> Sealed:
     """Seal the master and the format asked for, record both, and return the latter."""
     part = Part("mix", measured.audio, measured.content_digest, measured.iscc, measured.plain)
-    evidence = (home.exhibit(draft.leaf_hash), home.service_key_exhibit)
+    entry = home.exhibit(draft.leaf_hash)
     wanted = tuple(dict.fromkeys((MASTER, media_type)))
     sealed = []
     for position, each in enumerate(wanted):
         tell("sealing", position, len(wanted))
-        sealed.append(seal(home, folder, draft, evidence, part, each, parent))
+        sealed.append(seal(home, folder, draft, entry, part, each, parent))
     home.append([rendition(home, draft, each) for each in sealed])
     return sealed[-1]
 

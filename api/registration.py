@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from generator.model import ModelCard
     from ledger.keys import Ed25519Signer
     from provenance.corpus import CorpusManifest
+    from provenance.credential import Credential
 
 SOFTWARE = Software(name="Liner Notes", version=version("linernotes"))
 BUILT_IN_OUTPUT_LICENCE = "CC0-1.0"
@@ -89,17 +90,27 @@ def model_statement(
 
 def key_statement(key: Ed25519Signer, log_vkey: str) -> Statement[KeyPredicate]:
     """Return the statement that puts a home's signing key on record."""
+    return _registered("service", "ed25519", key.verifier.public_key, log_vkey)
+
+
+def certificate_statement(credential: Credential, log_vkey: str) -> Statement[KeyPredicate]:
+    """Return the statement that puts the certificate of a C2PA signer on record."""
+    return _registered("c2pa", "x509", credential.certificate, log_vkey)
+
+
+def _registered(role: str, algorithm: str, public_key: bytes, log_vkey: str) -> Statement[KeyPredicate]:
+    keyid = digest(public_key)
     predicate = KeyPredicate.model_validate(
         header(KeyPredicate)
         | {
-            "role": "service",
-            "algorithm": "ed25519",
-            "keyid": key.keyid,
-            "public_key": base64.b64encode(key.verifier.public_key).decode(),
+            "role": role,
+            "algorithm": algorithm,
+            "keyid": keyid,
+            "public_key": base64.b64encode(public_key).decode(),
             "log_vkey": log_vkey,
         }
     )
-    return Statement((Subject(key.keyid, Digest(key.keyid)),), predicate)
+    return Statement((Subject(keyid, keyid),), predicate)
 
 
 def _in_words(card: ModelCard) -> str:

@@ -45,10 +45,10 @@ def ensure_rendition(home: Home, made: Recording, media_type: MediaType) -> Rend
         )
     part = Part("mix", audio, made.content_digest, made.iscc)
     draft = home.draft(made.leaf_hash)
-    evidence = (home.exhibit(made.leaf_hash), home.exhibit(home.service_key_leaf))
+    entry = home.exhibit(made.leaf_hash)
     parent = _master(home, made.parent_recording_id) if made.parent_recording_id else None
     with home.objects.staging() as folder:
-        sealed = seal(home, folder, draft, evidence, part, media_type, parent)
+        sealed = seal(home, folder, draft, entry, part, media_type, parent)
     recorded = rendition(home, draft, sealed)
     [receipt] = home.append([recorded])
     return Rendition(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from api.closure import closure_document, closure_from_document, closure_of
 from api.history import history
+from api.history import recording as recording_of
 from api.schemas.rights import DutyShown, ReasonShown, VerdictShown
 from ledger.checkpoint import Checkpoint
 from ledger.note import Note
@@ -23,6 +24,7 @@ from provenance.predicate import CheckPredicate
 from provenance.statement import Statement, Subject, header
 
 if TYPE_CHECKING:
+    from api.history import Found
     from api.home import Home
     from licensing.closure import Closure
     from provenance.store import Recording
@@ -45,8 +47,8 @@ class Checked:
     leaf_hash: Digest
     log_index: int
 
-    def answer(self) -> VerdictShown:
-        """Describe the verdict."""
+    def answer(self, found: Found | None = None) -> VerdictShown:
+        """Describe the verdict, and how the recording it is about was found."""
         question = self.verdict.question
         return VerdictShown(
             recording_id=self.closure.root,
@@ -65,6 +67,8 @@ class Checked:
             tree_root=self.verdict.ledger_root or "",
             leaf_hash=self.leaf_hash,
             log_index=self.log_index,
+            found_by=found.by if found else "id",
+            also=[each for each in found.candidates if each != self.closure.root] if found else [],
         )
 
 
@@ -88,11 +92,32 @@ def check(home: Home, recording: Recording, question: Question) -> Checked:
     Raises:
         LicensingError: The question cannot be answered, such as a date before the recording was made.
     """
+    closure, verdict = _decided(home, recording, question)
+    return _recorded(home, recording, closure, verdict)
+
+
+def check_found(home: Home, found: Found, question: Question) -> Checked:
+    """Decide about a file: where it may be one of several recordings, the worst verdict counts.
+
+    An excerpt of an edit sounds like the recording it was made from; nobody can tell which of the two was
+    meant, so what the file may be used for is what every one of them may be used for.
+
+    Raises:
+        LicensingError: As for :func:`check`.
+    """
+    candidates = [recording_of(home, each) for each in found.candidates]
+    decided = [(each, *_decided(home, each, question)) for each in candidates]
+    worst = max(decided, key=lambda each: each[2].result.severity)
+    return _recorded(home, *worst)
+
+
+def _decided(home: Home, recording: Recording, question: Question) -> tuple[Closure, Verdict]:
     tree = Checkpoint.parse(Note.parse(home.log.checkpoint()).text)
-    tree_root = Digest("sha256:" + tree.root_hash.hex())
-    closure = closure_of(history(home, recording), tree.size, tree_root)
-    policy = policy_of(home.settings.rights_policy)
-    verdict = decide(closure, question, shipped_table(), policy)
+    closure = closure_of(history(home, recording), tree.size, Digest("sha256:" + tree.root_hash.hex()))
+    return closure, decide(closure, question, shipped_table(), policy_of(home.settings.rights_policy))
+
+
+def _recorded(home: Home, recording: Recording, closure: Closure, verdict: Verdict) -> Checked:
     opening = commit(verdict.to_bytes().decode())
     predicate = CheckPredicate.model_validate(
         header(CheckPredicate)
@@ -100,10 +125,10 @@ def check(home: Home, recording: Recording, question: Question) -> Checked:
             "recording_id": recording.recording_id,
             "of": recording.leaf_hash,
             "verdict": opening.commitment,
-            "policy_version": policy.version,
-            "policy_digest": policy.digest,
-            "tree_size": tree.size,
-            "tree_root": tree_root,
+            "policy_version": verdict.policy_version,
+            "policy_digest": verdict.policy_digest,
+            "tree_size": verdict.ledger_size,
+            "tree_root": verdict.ledger_root,
         }
     )
     subject = Subject(recording.recording_id, Digest(recording.content_digest))

@@ -17,6 +17,7 @@ from provenance.identity import Digest
 from provenance.manifest import ManifestDraft
 from provenance.predicate import EditPredicate, GenerationPredicate, RenditionPredicate
 from provenance.statement import Statement, Subject, header
+from provenance.verify import source_type_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +91,7 @@ def seal(
     home: Home,
     folder: Path,
     draft: Draft,
-    evidence: tuple[Exhibit, Exhibit],
+    entry: Exhibit,
     part: Part,
     media_type: MediaType,
     parent: Path | None = None,
@@ -101,7 +102,7 @@ def seal(
         home: Whose credential signs.
         folder: Where to work, on the file system of the store.
         draft: The generation or edit, already in the log.
-        evidence: Its entry, and that of the key that signed it.
+        entry: Its entry, with its proof.
         part: What to seal.
         media_type: In which format.
         parent: The signed file that was edited; it becomes the parent ingredient.
@@ -109,7 +110,7 @@ def seal(
     signed = folder / f"signed{ENDINGS[media_type]}"
     plain = _plain(folder, part, media_type)
     own = part.content_digest if media_type in LOSSLESS else Digest(content_digest(plain))
-    embedded = manifest.embed(plain, signed, _manifest_draft(home, draft, evidence, part), home.credential, parent)
+    embedded = manifest.embed(plain, signed, _manifest_draft(home, draft, entry, part), home.credential, parent)
     size = signed.stat().st_size
     return Sealed(
         part=part.name,
@@ -175,16 +176,14 @@ def made_by(draft: Draft) -> GenerationPredicate | EditPredicate:
     return predicate
 
 
-def _manifest_draft(home: Home, draft: Draft, evidence: tuple[Exhibit, Exhibit], part: Part) -> ManifestDraft:
+def _manifest_draft(home: Home, draft: Draft, entry: Exhibit, part: Part) -> ManifestDraft:
     made = made_by(draft)
-    entry, key = evidence
+    key, signer = home.service_key_exhibit, home.signer_exhibit
     return ManifestDraft(
         title=f"Recording {made.recording_id}" if part.name == "mix" else f"{part.name}, recording {made.recording_id}",
         recording_id=made.recording_id,
         software_agent=SoftwareAgent(made.software.name, made.software.version),
-        source_type=(
-            "compositeWithTrainedAlgorithmicMedia" if isinstance(made, EditPredicate) else "trainedAlgorithmicMedia"
-        ),
+        source_type=source_type_of(made),
         iscc=part.iscc,
         training_mining=MINING,
         model=None if isinstance(made, EditPredicate) else ModelReference(made.model_id, Digest(made.weights_digest)),
@@ -196,6 +195,8 @@ def _manifest_draft(home: Home, draft: Draft, evidence: tuple[Exhibit, Exhibit],
             tlog_proof=entry.tlog_proof.decode(),
             key_envelope=key.envelope,
             key_tlog_proof=key.tlog_proof.decode(),
+            signer_envelope=signer.envelope,
+            signer_tlog_proof=signer.tlog_proof.decode(),
         ),
     )
 

@@ -44,12 +44,13 @@ class Service:
     workshop: Workshop
 
 
-def _running(request: Request) -> Service:
+def service_of(request: Request) -> Service:
+    """Return the service that a request came to."""
     service = request.app.state.service
     if not isinstance(service, Service):
         raise TypeError("the service answers requests between its start and its end only")
     return service
 
 
-Running = Annotated[Service, Depends(_running)]
+Running = Annotated[Service, Depends(service_of)]
 """The service, as a parameter of a handler."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.errors import UsageError
+from api.licences import binding_licence, recorded_licence
 from api.registration import model_statement
 from generator.model import load_model, read_card, verify_weights
+from licensing.terms import UNKNOWN_LICENCE
 from provenance import store
 from provenance.openscore import shipped_manifest
 from provenance.predicate import ModelPredicate
@@ -85,12 +87,15 @@ def register_model(home: Home, directory: Path, licence: str, output_licence: st
     Args:
         home: Where.
         directory: Holds ``model-card.json`` and the files it names.
-        licence: SPDX expression of the weights; what the card says when empty.
-        output_licence: What their maker grants in the output; ``LicenseRef-unknown`` when empty.
+        licence: SPDX expression of the weights; what the card says when empty. Where the card says something
+            else, both bind.
+        output_licence: What their maker grants in the output; unknown when empty.
+
+    A licence that is not understood is recorded as ``LicenseRef-unknown``, never as it stands.
 
     Raises:
         ModelError: The folder is no model, or a file is not the one its card names.
-        UsageError: A model of that id is registered already.
+        UsageError: A model of that id is registered already, or its licences are too long to be recorded.
     """
     card = verify_weights(directory)
     with home.reading() as session:
@@ -103,11 +108,10 @@ def register_model(home: Home, directory: Path, licence: str, output_licence: st
         card,
         corpus.leaf_hash if corpus else "",
         shipped if corpus else None,
-        licence or card.licence,
-        output_licence or "LicenseRef-unknown",
+        binding_licence(card.licence, licence),
+        recorded_licence(output_licence) or UNKNOWN_LICENCE,
     )
     link = _folder(home, card.weights_digest)
-    link.parent.mkdir(exist_ok=True)
     link.unlink(missing_ok=True)
     link.symlink_to(directory.resolve(), target_is_directory=True)
     [receipt] = home.append([home.sign(statement)])

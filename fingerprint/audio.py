@@ -4,6 +4,8 @@ Sound is read by libsndfile (wav, flac, mp3, ogg) and by the ffmpeg program (m4a
 opened read-only, and what they hold is told by their content.
 """
 
+import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,6 +30,9 @@ MAX_PCM_BYTES: Final = 2 * 2**30
 
 MP3_KILOBITS: Final = 256
 M4A_KILOBITS: Final = 256
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_PROBE_BYTES: Final = 2**16
 
 _BLOCK_FRAMES: Final = 2**20
 _UNKNOWN_LENGTH: Final = 2**62
@@ -129,11 +134,9 @@ def encode(audio: Audio, path: Path, *, media_type: MediaType) -> None:
         else:
             _encode_with_libsndfile(audio, path, media_type, subtype)
     except (OSError, soundfile.LibsndfileError) as error:
+        message = _why_unwritten(error, path)
         path.unlink(missing_ok=True)
-        raise AudioError(
-            f"{path} cannot be written: {error}. Check that its folder is there and writable and "
-            "that the disk is not full."
-        ) from error
+        raise AudioError(f"{path} cannot be written: {message}") from error
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -157,6 +160,33 @@ def _encode_with_libsndfile(audio: Audio, path: Path, media_type: MediaType, sub
                 # libsndfile 1.2.2 turns half of 16-bit stereo into noise (its pull request 1106).
                 block = np.left_shift(block, 16, dtype=np.int32)
             sound.write(block)
+
+
+def _why_unwritten(error: OSError | soundfile.LibsndfileError, path: Path) -> str:
+    """What stood in the way of writing, and what to do.
+
+    libsndfile says no more than "System error" and keeps the number to itself. Writing a little more to
+    the file that is about to be removed meets the same obstacle, and tells.
+    """
+    cause = error if isinstance(error, OSError) else _refusal(path)
+    if cause is None:
+        said = str(error).rstrip(".")
+        return f"{said}. The disk may be full: free some room there and try again."
+    if cause.errno in _NO_ROOM:
+        return f"{cause.strerror}. The disk may be full: free some room there, or choose another place, and try again."
+    return f"{cause.strerror or cause}. Check that its folder is there and writable."
+
+
+def _refusal(path: Path) -> OSError | None:
+    """What the system says to `_PROBE_BYTES` more; None when it takes them."""
+    try:
+        with path.open("ab") as file:
+            file.write(bytes(_PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as refusal:
+        return refusal
+    return None
 
 
 def _decode_with_libsndfile(path: Path, media_type: MediaType) -> Audio:

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.ending import RELEASE_SECONDS
 from generator.score import Note, Score, Voice
 from generator.strings import (
     BRIGHTNESS_LEVELS,
@@ -29,9 +30,6 @@ from generator.take import SAMPLE_RATE
 
 Line: TypeAlias = NDArray[np.float32]
 Table: TypeAlias = NDArray[np.complex64]
-
-RELEASE_SECONDS: Final = 0.2
-"""No note sounds longer than this after its end."""
 
 _CHUNK: Final = 1 << 13
 _CYCLE_BITS: Final = 19

@@ -17,9 +17,10 @@ from typing import Final
 
 import numpy as np
 
-from generator.bow import RELEASE_SECONDS, play
+from generator.bow import play
+from generator.ending import END_SECONDS
 from generator.errors import RenderError
-from generator.room import TAIL_SECONDS, Stereo, hear, seats
+from generator.room import Stereo, hear, seats
 from generator.score import Score
 from generator.strings import samples
 from generator.take import Pcm, Samples, Stem
@@ -27,8 +28,6 @@ from generator.take import Pcm, Samples, Stem
 CEILING: Final = 10 ** (-1 / 20)
 """Highest sample of the mix and of every stem: -1 dB below full scale."""
 GAIN: Final = 0.05
-END_SECONDS: Final = RELEASE_SECONDS + TAIL_SECONDS
-"""What is added to the length of the score."""
 
 MAX_VOICE_SECONDS: Final = 2_400
 MAX_NOTE_SECONDS: Final = 20_000

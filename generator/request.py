@@ -13,11 +13,13 @@ So the same prompt with another seed is another piece, and nothing else in the p
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from generator.ending import END_SECONDS
 from generator.errors import RequestError
 from generator.prompt import normalise, parse_key, parse_metre, read_prompt
 from generator.vocabulary import (
@@ -91,7 +93,7 @@ class Controls:
 
     @property
     def seconds(self) -> float:
-        """The length of the piece without its reverberation."""
+        """The length of the score; the rendered file lasts `END_SECONDS` longer."""
         return float(self.bars * _bar_seconds(self.metre, self.tempo_bpm))
 
 
@@ -103,8 +105,9 @@ class GenerationRequest:
         prompt: At most 2,000 characters, kept in Unicode normalisation form C; may be empty.
         seed: 0 to `MAX_SEED`.
         bars: Length in bars; not together with `seconds`.
-        seconds: Length, `MIN_SECONDS` to `MAX_SECONDS`, met to the nearest whole bar; when neither
-            is given and the prompt says nothing, `DEFAULT_SECONDS`.
+        seconds: Length of the rendered file, `MIN_SECONDS` to `MAX_SECONDS`, met to the nearest
+            whole bar and at least one; when neither is given and the prompt says nothing,
+            `DEFAULT_SECONDS`.
         key: An English key name, such as `D minor` or `F#`.
         tempo: Quarter notes a minute.
         metre: One of `METRES`, written `3/4`.
@@ -189,7 +192,7 @@ def plan(request: GenerationRequest) -> Plan:
 
     Raises:
         RequestError: Words of the prompt contradict each other, a number in it is out of bounds,
-            or so many bars last longer than `MAX_SECONDS` at every tempo that remains.
+            or it comes to more bars than `MAX_SECONDS` have at every tempo that remains.
     """
     reading = read_prompt(request.prompt)
     choices = _Choices(request, reading.effects)
@@ -203,7 +206,7 @@ def plan(request: GenerationRequest) -> Plan:
         choices.shorten(bars, metre)
     tempo = choices.number("tempo_bpm")
     if bars is None:
-        bars = max(1, _nearest(seconds / _bar_seconds(metre, tempo)))
+        bars = _bars_in(seconds, metre, tempo)
     controls = Controls(
         tonic=tonic,
         mode=mode,
@@ -222,8 +225,10 @@ def plan(request: GenerationRequest) -> Plan:
     )
 
 
-def _nearest(number: Fraction) -> int:
-    return (number + Fraction(1, 2)).__floor__()
+def _bars_in(seconds: int, metre: tuple[int, int], tempo_bpm: int) -> int:
+    """The bars whose file, with its end, lasts nearest to the seconds; of two, the longer one."""
+    bars = (seconds - Fraction(END_SECONDS)) / _bar_seconds(metre, tempo_bpm)
+    return max(1, math.floor(bars + Fraction(1, 2)))
 
 
 def _bar_seconds(metre: tuple[int, int], tempo_bpm: int) -> Fraction:
@@ -294,10 +299,10 @@ class _Choices:
         )
 
     def shorten(self, bars: int, metre: tuple[int, int] | None = None) -> None:
-        """Leave only metres, or tempos of a metre, at which the bars are not too long."""
+        """Leave only metres, or tempos of a metre, at which `MAX_SECONDS` have that many bars."""
 
         def fits(metre: tuple[int, int], tempo: Value) -> bool:
-            return bars * _bar_seconds(metre, int(tempo)) <= MAX_SECONDS
+            return bars <= _bars_in(MAX_SECONDS, metre, int(tempo))
 
         tempos = self._left["tempo_bpm"]
         if metre is None:

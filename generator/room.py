@@ -14,14 +14,12 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.ending import TAIL_SECONDS
 from generator.strings import random_units, samples
 from generator.take import SAMPLE_RATE
 
 Stereo: TypeAlias = NDArray[np.float32]
 """An array of 2 by frames: left and right."""
-
-TAIL_SECONDS: Final = 1.3
-"""No sound lasts longer than this after the last of the voice."""
 
 _FFT_FRAMES: Final = 1 << 18
 _METRES_PER_SECOND: Final = 343.0

@@ -209,6 +209,9 @@ class LedgerEvidence:
         tlog_proof: The C2SP ``.tlog-proof`` text of that entry.
         key_envelope: The envelope of the statement that registered the signing key.
         key_tlog_proof: The proof of that entry.
+        signer_envelope: The envelope of the statement that registered the certificate the manifest
+            is signed with; without it, anyone could put genuine evidence under a manifest of their own.
+        signer_tlog_proof: The proof of that entry.
     """
 
     origin: str
@@ -217,13 +220,15 @@ class LedgerEvidence:
     tlog_proof: str
     key_envelope: bytes
     key_tlog_proof: str
+    signer_envelope: bytes
+    signer_tlog_proof: str
 
     def __post_init__(self) -> None:
         what = f"The assertion {LEDGER}"
         _require_digest(self.leaf_hash, f"The leaf hash in the assertion {LEDGER}")
-        for envelope in (self.envelope, self.key_envelope):
+        for envelope in (self.envelope, self.key_envelope, self.signer_envelope):
             _require_size(len(envelope), MAX_ENVELOPE_BYTES, f"{what} holds an envelope")
-        for proof in (self.tlog_proof, self.key_tlog_proof):
+        for proof in (self.tlog_proof, self.key_tlog_proof, self.signer_tlog_proof):
             _require_size(len(proof), MAX_PROOF_CHARACTERS, f"{what} holds a proof")
 
     def to_document(self) -> dict[str, object]:
@@ -235,6 +240,8 @@ class LedgerEvidence:
             "tlog_proof": self.tlog_proof,
             "key_envelope": base64.b64encode(self.key_envelope).decode("ascii"),
             "key_tlog_proof": self.key_tlog_proof,
+            "signer_envelope": base64.b64encode(self.signer_envelope).decode("ascii"),
+            "signer_tlog_proof": self.signer_tlog_proof,
         }
 
     @classmethod
@@ -253,6 +260,8 @@ class LedgerEvidence:
             tlog_proof=text(members, "tlog_proof", what),
             key_envelope=_base64(text(members, "key_envelope", what), f"{what} has a key envelope that"),
             key_tlog_proof=text(members, "key_tlog_proof", what),
+            signer_envelope=_base64(text(members, "signer_envelope", what), f"{what} has a signer envelope that"),
+            signer_tlog_proof=text(members, "signer_tlog_proof", what),
         )
 
 

@@ -73,6 +73,12 @@ class Credential:
     algorithm: Algorithm
     is_test: bool
 
+    @property
+    def certificate(self) -> bytes:
+        """The signer's own certificate in DER."""
+        signer = x509.load_pem_x509_certificates(self.certificate_chain)[0]
+        return signer.public_bytes(serialization.Encoding.DER)
+
 
 def create_test_credential(directory: Path) -> Credential:
     """Return the test credential kept in a directory, making it on first use.

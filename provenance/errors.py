@@ -17,6 +17,10 @@ class CorpusError(ProvenanceError):
     """A corpus manifest is malformed, or its roots do not follow from its items."""
 
 
+class RoleError(ProvenanceError):
+    """What a person says they did is not on the list of roles."""
+
+
 class LineageError(ProvenanceError):
     """A recording's history cannot be told from the statements at hand."""
 

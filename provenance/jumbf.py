@@ -39,6 +39,9 @@ _PADDING: Final = frozenset({"pad", "pad2"})
 # Time stamps, revocation answers and certificates carry signatures of their own (C2PA 13.2, 14.6, 15.8);
 # claims of version 1 had their certificates here, as x5chain or 33.
 _SIGNED_ELSEWHERE: Final = frozenset({"sigTst", "sigTst2", "rVals", "x5chain", 33})
+_CERTIFICATES: Final = frozenset({"x5chain", 33})
+"""The header's name in RFC 9360, and its label."""
+
 _MAX_DEPTH: Final = 16
 
 
@@ -83,6 +86,40 @@ def find_fault(store: bytes) -> str | None:
         _check_store(store)
     except _FaultError as fault:
         return str(fault)
+    return None
+
+
+def signing_certificate(store: bytes, manifest_id: str) -> bytes | None:
+    """Return the certificate that a manifest is signed with, from the signed part of its signature.
+
+    Args:
+        store: The whole manifest store.
+        manifest_id: Label of the manifest.
+
+    Returns:
+        The end entity's certificate in DER, or None where the signature does not hold it (RFC 9360).
+    """
+    try:
+        root = _structural(next(_boxes(store, "the store")), "the store")
+        manifests = (_structural(box, "the store") for box in root.contents)
+        manifest = next(each for each in manifests if each.label == manifest_id)
+        parts = (_structural(box, manifest.label) for box in manifest.contents)
+        signature = next(part for part in parts if part.type == b"c2cs")
+        return _certificate(_only_cbor(signature, manifest.label))
+    except (StopIteration, _FaultError):
+        return None
+
+
+def _certificate(signature: bytes) -> bytes | None:
+    reader = _Cbor(signature)
+    if reader.head() != (6, _COSE_SIGN1_TAG) or reader.head() != (4, 4):
+        return None
+    protected = _Cbor(reader.byte_string())
+    major, entries = protected.head()
+    for _ in range(entries if major == 5 else 0):  # noqa: PLR2004 - a map
+        if protected.key() in _CERTIFICATES:
+            return protected.first_byte_string()
+        protected.skip()
     return None
 
 
@@ -227,6 +264,15 @@ class _Cbor:
         major, length = self.head()
         if major != 2:  # noqa: PLR2004 - a byte string
             raise _FaultError("the signature has another item where bytes must be")
+        return self.take(length)
+
+    def first_byte_string(self) -> bytes:
+        """Read a byte string, or the first of an array of them."""
+        major, length = self.head()
+        if major == 4 and length:  # noqa: PLR2004 - an array
+            return self.byte_string()
+        if major != 2:  # noqa: PLR2004 - a byte string
+            raise _FaultError("the signature has another item where certificates must be")
         return self.take(length)
 
     def skip(self, depth: int = 0) -> None:

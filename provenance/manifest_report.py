@@ -5,6 +5,7 @@ Sources: C2PA 2.4 (10 claims, 15 validation). Plain data in, plain data out; ``p
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
@@ -26,12 +27,13 @@ from provenance.assertion import (
 )
 from provenance.container import M4A, CarrierError, store_excluded_from_hash, store_in_mp4
 from provenance.errors import ManifestError
-from provenance.jumbf import find_fault
+from provenance.jumbf import find_fault, signing_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from provenance.assertion import Document
+    from provenance.identity import Digest
 
 UNSIGNED_BYTES: Final = "org.linernotes.unsignedBytes.altered"
 """The failure code for a changed byte that no hash or signature of C2PA covers."""
@@ -76,12 +78,14 @@ class SignerIdentity:
         issuer: Organisation on the certificate.
         algorithm: Signature algorithm, such as ``es256``.
         signed_at: Time by a time-stamping authority, when there is a stamp.
+        certificate: SHA-256 of the certificate itself (DER), or None where the signature does not hold it.
     """
 
     common_name: str | None
     issuer: str | None
     algorithm: str | None
     signed_at: str | None
+    certificate: Digest | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ def unreadable(explanation: str, *, anchored: bool) -> ManifestReport:
         intact=False,
         failures=(Failure(UNREADABLE, explanation),),
         trusted=False if anchored else None,
-        signer=SignerIdentity(None, None, None, None),
+        signer=SignerIdentity(None, None, None, None, None),
         title=None,
         agent=None,
         actions=(),
@@ -183,7 +187,8 @@ def _report(document: object, file: BinaryIO, media_type: str, *, anchored: bool
     parents = said.all(_parents) or ()
 
     codes = {success.code for success in _statuses(results, "activeManifest", "success")}
-    failures = (*_failures(results, file, media_type, assertion_store), *said.faults)
+    raw, fault = _raw_store(file, media_type, assertion_store)
+    failures = (*_failures(results, fault), *said.faults)
     if not failures and store.get("validation_state") not in _SOUND_STATES:
         failures = (Failure("general.error", f"the engine calls the manifest {store.get('validation_state')}"),)
     return ManifestReport(
@@ -192,7 +197,7 @@ def _report(document: object, file: BinaryIO, media_type: str, *, anchored: bool
         intact=not failures,
         failures=failures,
         trusted={_TRUSTED, _SIGNED} <= codes if anchored else None,
-        signer=_signer(mapping(active.get("signature", {}), what)),
+        signer=_signer(mapping(active.get("signature", {}), what), raw, manifest_id),
         title=optional_text(claim, "dc:title", what),
         agent=_generator(claim),
         actions=actions,
@@ -272,19 +277,23 @@ def _parents(assertions: Mapping[str, object]) -> Iterator[str]:
                 yield text(mapping(manifest, what), "url", what).rpartition("/")[2]
 
 
-def _failures(results: Document, file: BinaryIO, media_type: str, assertion_store: Document) -> Iterator[Failure]:
+def _failures(results: Document, fault: str | None) -> Iterator[Failure]:
     what = "The validation results"
     yield from _statuses(results, "activeManifest", "failure")
     deltas = results.get("ingredientDeltas", [])
     for delta in deltas if isinstance(deltas, list) else []:
         yield from _statuses(mapping(delta, what), "validationDeltas", "failure")
-    try:
-        store = _store_bytes(file, media_type, assertion_store)
-        fault = None if store is None else find_fault(store)
-    except CarrierError as error:
-        fault = str(error)
     if fault is not None:
         yield Failure(UNSIGNED_BYTES, fault)
+
+
+def _raw_store(file: BinaryIO, media_type: str, assertion_store: Document) -> tuple[bytes | None, str | None]:
+    """Return the raw store, and what is wrong with those of its bytes that nothing covers."""
+    try:
+        store = _store_bytes(file, media_type, assertion_store)
+    except CarrierError as error:
+        return None, str(error)
+    return store, None if store is None else find_fault(store)
 
 
 def _statuses(results: Document, part: str, kind: str) -> Iterator[Failure]:
@@ -317,13 +326,18 @@ def _store_bytes(file: BinaryIO, media_type: str, assertion_store: Document) -> 
     return store_excluded_from_hash(file, media_type, start, length)
 
 
-def _signer(signature: Document) -> SignerIdentity:
+def _signer(signature: Document, store: bytes | None, manifest_id: str) -> SignerIdentity:
     what = "The signature"
+    certificate = None if store is None else signing_certificate(store, manifest_id)
+    digest: Digest | None = None
+    if certificate is not None:
+        digest = "sha256:" + hashlib.sha256(certificate).hexdigest()  # type: ignore[assignment] # its module costs 0.1 s to import
     return SignerIdentity(
         common_name=optional_text(signature, "common_name", what),
         issuer=optional_text(signature, "issuer", what),
         algorithm=optional_text(signature, "alg", what),
         signed_at=optional_text(signature, "time", what),
+        certificate=digest,
     )
 
 

@@ -7,6 +7,7 @@ list is what the export statement signs; the statement itself lies beside the pa
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import stat
@@ -17,19 +18,20 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from provenance.archive import MAX_FILES, is_archive, is_canonical, shown, title, unpack
 from provenance.errors import EvidenceError
 from provenance.identity import Digest, file_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
 DECLARATION = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 MANIFEST = "manifest-sha256.txt"
 TAG_MANIFEST = "tagmanifest-sha256.txt"
 EXPORT_EVIDENCE = "export.evidence"
-MAX_FILES = 10_000
-MAX_BYTES = 16 * 1024**3
-_LINE = re.compile(r"([0-9a-f]{64}) [ *]?(data/[^\r\n]+|[^\r\n]+)")
+MAX_MANIFEST_BYTES = 64 * 1024**2
+_LINE = re.compile(r"([0-9a-f]{64}) [ *]?([^\r\n]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +55,33 @@ class Package:
         return file_digest(self.root / MANIFEST)
 
     def problems(self) -> list[str]:
-        """Compare every file with the two lists (RFC 8493, section 3).
+        """Compare everything in the package with the two lists (RFC 8493, section 3).
+
+        Links are never followed; whatever is neither a file nor a folder is a problem.
 
         Returns:
-            One sentence for each file that is missing, altered or not listed; nothing when whole.
-        """
-        found = self._compare(MANIFEST, {p for p in self.payload.rglob("*") if p.is_file()})
-        tags = {p for p in self.root.iterdir() if p.is_file() and p.name != TAG_MANIFEST}
-        return found + self._compare(TAG_MANIFEST, tags)
+            One sentence for each thing that is missing, altered, not listed, or no file; nothing when whole.
 
-    def _compare(self, manifest: str, present: set[Path]) -> list[str]:
+        Raises:
+            EvidenceError: A list is missing or malformed, or the package holds more than `MAX_FILES` or cannot be read.
+        """
+        try:
+            files, problems = _walk(self.root)
+            payload = {name for name in files if name.startswith("data/")}
+            problems += self._compare(MANIFEST, payload)
+            return problems + self._compare(TAG_MANIFEST, files - payload - {TAG_MANIFEST})
+        except OSError as error:
+            raise EvidenceError(f"{title(self.root)} cannot be read ({error}); ask for the package again.") from error
+
+    def _compare(self, manifest: str, present: AbstractSet[str]) -> list[str]:
         listed = read_manifest(self.root / manifest)
         problems: list[str] = []
         for name, wanted in sorted(listed.items()):
-            path = self.root / name
-            if path not in present:
-                problems.append(f"{name} is listed in {manifest} and is missing")
-            elif file_digest(path) != wanted:
-                problems.append(f"{name} was altered: it is not the file that {manifest} lists")
-        names = {str(PurePosixPath(path.relative_to(self.root))) for path in present}
-        return problems + [f"{name} is not listed in {manifest}" for name in sorted(names - listed.keys())]
+            if name not in present:
+                problems.append(f"{shown(name)} is listed in {manifest} and is missing")
+            elif file_digest(self.root / name) != wanted:
+                problems.append(f"{shown(name)} was altered: it is not the file that {manifest} lists")
+        return problems + [f"{shown(name)} is not listed in {manifest}" for name in sorted(present - listed.keys())]
 
 
 def begin(root: Path, *, description: str, recording_id: str, date: str) -> Package:
@@ -122,27 +131,34 @@ def opened(path: Path) -> Iterator[Package]:
     Raises:
         EvidenceError: It is neither, or a zip file that no exporter of ours makes.
     """
+    name = title(path)
     if path.is_dir():
-        yield _found(path)
+        yield _found(path, name)
         return
     with TemporaryDirectory(prefix="linernotes-") as folder:
-        _extract(path, Path(folder))
+        unpack(path, Path(folder))
         tops = list(Path(folder).iterdir())
-        yield _found(tops[0] if len(tops) == 1 and tops[0].is_dir() else Path(folder))
+        yield _found(tops[0] if len(tops) == 1 and tops[0].is_dir() else Path(folder), name)
 
 
 def is_package(path: Path) -> bool:
-    """Tell whether a path is a package rather than an audio file."""
-    return path.is_dir() or zipfile.is_zipfile(path)
+    """Tell whether a path is a package rather than an audio file: a folder, or a file that begins as a zip file."""
+    return path.is_dir() or is_archive(path)
 
 
 def read_manifest(path: Path) -> dict[str, Digest]:
     """Read a BagIt manifest.
 
     Raises:
-        EvidenceError: It is missing, or a line of it is malformed or leaves the package.
+        EvidenceError: It is missing or no file, or a line of it is malformed, or names a file twice or otherwise
+            than by its plain path in the package.
     """
     try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_MANIFEST_BYTES:
+            raise EvidenceError(
+                f"{path.name} is not a file of at most {MAX_MANIFEST_BYTES} bytes; this is no package of ours."
+            )
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise EvidenceError(
@@ -151,39 +167,40 @@ def read_manifest(path: Path) -> dict[str, Digest]:
     listed: dict[str, Digest] = {}
     for number, line in enumerate(lines, 1):
         match = _LINE.fullmatch(line)
-        if match is None or _leaves(match[2]) or match[2] in listed:
+        if match is None or not is_canonical(match[2]) or match[2] in listed:
             raise EvidenceError(f"Line {number} of {path.name} is not a digest and a file name of its own.")
         listed[match[2]] = Digest("sha256:" + match[1])
     return listed
 
 
-def _found(root: Path) -> Package:
+def _found(root: Path, name: str) -> Package:
     if not (root / "bagit.txt").is_file():
-        raise EvidenceError(f"{root.name} holds no bagit.txt: it is not a package made by linernotes export.")
+        raise EvidenceError(f"{name} holds no bagit.txt: it is not a package made by linernotes export.")
     return Package(root)
 
 
-def _extract(path: Path, folder: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            if len(members) > MAX_FILES or sum(m.file_size for m in members) > MAX_BYTES:
-                raise EvidenceError(
-                    f"{path.name} unpacks to more than {MAX_FILES} files or {MAX_BYTES} bytes; refused."
-                )
-            for member in members:
-                if _leaves(member.filename) or stat.S_ISLNK(member.external_attr >> 16):
-                    raise EvidenceError(
-                        f"{member.filename[:80]!r} in {path.name} would be written outside it; refused."
-                    )
-                archive.extract(member, folder)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
-        raise EvidenceError(f"{path.name} is not a whole zip file ({error}); ask for the package again.") from error
-
-
-def _leaves(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    return name.startswith("/") or "\\" in name or ".." in parts or not parts
+def _walk(root: Path) -> tuple[set[str], list[str]]:
+    """The names of all files below a folder, and a sentence for each thing that is neither file nor folder."""
+    files: set[str] = set()
+    problems: list[str] = []
+    folders = [""]
+    count = 0
+    while folders:
+        folder = folders.pop()
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                count += 1
+                if count > MAX_FILES:
+                    raise EvidenceError(f"{title(root)} holds more than {MAX_FILES} files and folders; refused.")
+                name = folder + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(name + "/")
+                elif entry.is_file(follow_symlinks=False):
+                    files.add(name)
+                else:
+                    kind = "a symbolic link" if entry.is_symlink() else "neither a file nor a folder"
+                    problems.append(f"{shown(name)} is {kind}; a package holds only files and folders")
+    return files, sorted(problems)
 
 
 def _write_manifest(root: Path, name: str, files: list[Path]) -> None:

@@ -104,12 +104,13 @@ class Predicate(Document):
 class KeyPredicate(Predicate):
     """A public key enters the log's world: who may sign what with it.
 
-    The envelope is signed with the very key, which proves possession.
+    An Ed25519 key signs its own registration, which proves possession. A certificate for C2PA manifests is
+    registered by the service key; every manifest proves its possession anew.
 
     Attributes:
         role: What signatures by this key may mean.
-        keyid: ``sha256:`` of the public key's bytes.
-        public_key: Base64 of the 32 raw Ed25519 bytes, or of a PEM chain for ``c2pa``.
+        keyid: ``sha256:`` of the public key's bytes, or of the certificate (DER).
+        public_key: Base64 of the 32 raw Ed25519 bytes, or of the certificate (DER) for ``c2pa``.
         log_vkey: The verifier key (C2SP signed-note) of the log that took the registration.
         party: Pseudonymous id of the party the key belongs to; empty for the home's own keys.
     """

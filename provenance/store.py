@@ -209,6 +209,12 @@ def renditions(session: Session, recording_id: str) -> list[Rendition]:
     return [Rendition(**row._asdict()) for row in session.execute(query)]
 
 
+def rendition_by_asset(session: Session, asset_digest: str) -> Rendition | None:
+    """Return the signed file with exactly these bytes."""
+    row = session.execute(select(rendition).where(rendition.c.asset_digest == asset_digest)).first()
+    return None if row is None else Rendition(**row._asdict())
+
+
 def find_registration(session: Session, kind: str, name: str) -> Registration | None:
     """Look up the newest statement of a kind about a name."""
     query = select(registration).where(registration.c.kind == kind, registration.c.name == name)

@@ -4,15 +4,17 @@ The checks are numbered, and reading this module is reading what verification me
 
 1. ``c2pa-integrity``: the C2PA manifest binds these very bytes.
 2. ``c2pa-trust``: its signer is one of the reader's own trust anchors.
-3. ``content-digest``: the sound is the sound the statement is about.
-4. ``envelope-signature``: the statement is signed by a key registered earlier in the same log.
-5. ``log-inclusion``: statement and key lie in the tree of the checkpoint they came with.
-6. ``checkpoint-signature``: that checkpoint is signed by the log the key was registered in.
-7. ``log-trust``: that log is one the reader's own policy accepts.
-8. ``fingerprint``: the audio sounds as the statement says.
+3. ``c2pa-ledger``: its signer's certificate is registered in the log, and it says what the statement says.
+4. ``content-digest``: the sound is the sound the statement is about.
+5. ``envelope-signature``: the statement is signed by a key registered earlier in the same log.
+6. ``log-inclusion``: statement, key and certificate lie in the trees of the checkpoints they came with.
+7. ``checkpoint-signature``: those checkpoints are signed by the log the key was registered in.
+8. ``log-trust``: that log is one the reader's own policy accepts.
+9. ``fingerprint``: the audio sounds as the statement says.
 
-A key found in the evidence proves consistency, never trust: 2 and 7 can only pass against what the
-reader brought along.
+A key found in the evidence proves consistency, never trust: 2 and 8 can only pass against what the
+reader brought along. Without 3, anybody could put genuine evidence under a manifest, and over a sound,
+of their own.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
     from fingerprint.audio import Audio
     from ledger.policy import Policy
+    from provenance.assertion import LedgerEvidence, SourceType
     from provenance.manifest import ManifestReport
     from provenance.predicate import Content, Predicate
     from provenance.statement import Statement
@@ -53,6 +56,7 @@ Result = Literal["pass", "fail", "not-checked"]
 CHECK_IDS = (
     "c2pa-integrity",
     "c2pa-trust",
+    "c2pa-ledger",
     "content-digest",
     "envelope-signature",
     "log-inclusion",
@@ -111,65 +115,101 @@ class Verification:
     leaf_hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a file carries: its entry, the key that signed it, and the certificate of its manifest.
+
+    Attributes:
+        entry: The generation or edit.
+        key: The registration of the service key.
+        signer: The registration of the C2PA signer's certificate.
+    """
+
+    entry: Exhibit
+    key: Exhibit
+    signer: Exhibit
+
+    @classmethod
+    def of(cls, ledger: LedgerEvidence) -> Evidence:
+        """Take the assertion apart."""
+        return cls(
+            Exhibit(ledger.envelope, ledger.tlog_proof.encode()),
+            Exhibit(ledger.key_envelope, ledger.key_tlog_proof.encode()),
+            Exhibit(ledger.signer_envelope, ledger.signer_tlog_proof.encode()),
+        )
+
+
 def verify_file(path: Path, report: ManifestReport, trust: Trust, bundle: EvidenceBundle | None = None) -> Verification:
-    """Run the eight checks on one audio file.
+    """Run the nine checks on one audio file.
 
     Args:
         path: The file.
         report: What :func:`provenance.manifest.read` found in it.
         trust: The reader's own policy and anchors.
         bundle: Evidence that came with the file, for what a file cannot carry about itself.
-
-    Raises:
-        FingerprintError: The file is not audio that can be decoded.
     """
     checks = [_integrity(report), _signer_trust(report, trust)]
     if report.ledger is None:
-        reason = "the file carries no org.linernotes.ledger assertion: Liner Notes did not make it"
-        checks += [Check(name, "not-checked", reason) for name in CHECK_IDS[2:8]]
+        reason = "the file carries no org.linernotes.ledger assertion that can be read: nothing ties it to a log"
+        checks += [Check(name, "not-checked", reason) for name in CHECK_IDS[2:9]]
         return Verification(tuple(checks), None, "")
-    entry = Exhibit(report.ledger.envelope, report.ledger.tlog_proof.encode())
-    key = Exhibit(report.ledger.key_envelope, report.ledger.key_tlog_proof.encode())
-    statement = _statement(entry)
-    heard = _heard(path, report, entry, statement, bundle)
-    nothing = "the entry in the manifest is not a generation or an edit"
+    evidence = Evidence.of(report.ledger)
+    statement = _statement(evidence.entry)
+    checks.append(_checked("c2pa-ledger", lambda: _ledger_detail(report, report.ledger, evidence, statement)))
+    content, sound = _sound(path, report, evidence, statement, trust, bundle)
+    everything = (evidence.entry, evidence.signer)
     checks += [
-        _content(heard) if heard else Check("content-digest", "fail", nothing),
-        envelope_signature(entry, key),
-        log_inclusion(entry, key),
-        checkpoint_signature(entry, key),
-        log_trust(entry, key, trust),
-        _fingerprint(heard) if heard else Check("fingerprint", "fail", nothing),
+        content,
+        envelope_signature(evidence.entry, evidence.key),
+        log_inclusion(evidence.key, *everything),
+        checkpoint_signature(evidence.key, *everything),
+        log_trust(trust, evidence.key, *everything),
+        sound,
     ]
-    if report.ledger.leaf_hash != entry.leaf_hash:
-        detail = f"the manifest names the leaf {report.ledger.leaf_hash}, but its envelope hashes to {entry.leaf_hash}"
-        checks[4] = Check("log-inclusion", "fail", detail)
-    return Verification(tuple(checks), statement, entry.leaf_hash)
+    return Verification(tuple(checks), statement, evidence.entry.leaf_hash)
+
+
+def source_type_of(predicate: GenerationPredicate | EditPredicate) -> SourceType:
+    """Return the IPTC digital source type that a manifest about this statement has."""
+    if isinstance(predicate, EditPredicate):
+        return "compositeWithTrainedAlgorithmicMedia"
+    return "trainedAlgorithmicMedia"
 
 
 def envelope_signature(entry: Exhibit, key: Exhibit) -> Check:
-    """Check 4: the statement is signed by a service key that was registered before it."""
+    """Check 5: the statement is signed by a service key that was registered before it."""
     return _checked("envelope-signature", lambda: _signature_detail(entry, key))
 
 
-def log_inclusion(entry: Exhibit, key: Exhibit) -> Check:
-    """Check 5: the inclusion proofs of statement and key lead to the roots they came with."""
-    return _checked("log-inclusion", lambda: _inclusion_detail(entry, key))
+def log_inclusion(key: Exhibit, *entries: Exhibit) -> Check:
+    """Check 6: the inclusion proofs of key and entries lead to the roots they came with."""
+    return _checked("log-inclusion", lambda: _inclusion_detail(key, entries))
 
 
-def checkpoint_signature(entry: Exhibit, key: Exhibit) -> Check:
-    """Check 6: both checkpoints are signed by the log that the key statement names."""
-    return _checked("checkpoint-signature", lambda: _checkpoint_detail(entry, key))
+def checkpoint_signature(key: Exhibit, *entries: Exhibit) -> Check:
+    """Check 7: all checkpoints are signed by the log that the key statement names."""
+    return _checked("checkpoint-signature", lambda: _checkpoint_detail(key, entries))
 
 
-def log_trust(entry: Exhibit, key: Exhibit, trust: Trust) -> Check:
-    """Check 7: the reader's policy, or the reader's own log, accepts the checkpoints."""
+def log_trust(trust: Trust, key: Exhibit, *entries: Exhibit) -> Check:
+    """Check 8: the reader's policy, or the reader's own log, accepts all checkpoints."""
     if trust.policy is None and not trust.own_log:
         return Check("log-trust", "not-checked", f"no policy was given; the log says it is {_log_vkey(key)}")
     if trust.policy is None and _log_vkey(key) != trust.own_log:
         detail = f"no policy was given, and it is not this home's own log; the log says it is {_log_vkey(key)}"
         return Check("log-trust", "not-checked", detail)
-    return _checked("log-trust", lambda: _trust_detail(entry, key, trust))
+    return _checked("log-trust", lambda: _trust_detail(trust, key, entries))
+
+
+def proven(entry: Exhibit, key: Exhibit, trust: Trust) -> list[Check]:
+    """Run checks 5 to 8 on an entry that travels beside a file, and return those that failed."""
+    checks = (
+        envelope_signature(entry, key),
+        log_inclusion(key, entry),
+        checkpoint_signature(key, entry),
+        log_trust(trust, key, entry),
+    )
+    return [check for check in checks if check.result == "fail"]
 
 
 def registered_key(exhibit: Exhibit) -> tuple[KeyPredicate, Ed25519Verifier]:
@@ -215,35 +255,74 @@ def _statement(entry: Exhibit) -> Statement[Predicate] | None:
         return None  # check 4 reports what is wrong with it
 
 
-def _heard(
+def _ledger_detail(
+    report: ManifestReport, ledger: LedgerEvidence | None, evidence: Evidence, statement: Statement[Predicate] | None
+) -> str:
+    """The manifest's signer is registered in the log, and its words are those of the logged statement."""
+    registered = evidence.signer.statement().predicate
+    if not isinstance(registered, KeyPredicate) or (registered.role, registered.algorithm) != ("c2pa", "x509"):
+        raise EvidenceError("the entry that should register the manifest's certificate is not a c2pa key statement")
+    _signature_detail(evidence.signer, evidence.key)
+    if report.signer.certificate != registered.keyid:
+        raise EvidenceError(
+            f"the manifest is signed with the certificate {report.signer.certificate}, and the log registered "
+            f"{registered.keyid}: somebody else signed this file"
+        )
+    if statement is None or not isinstance(statement.predicate, GenerationPredicate | EditPredicate):
+        raise EvidenceError("the entry in the manifest is not a generation or an edit")
+    made = statement.predicate
+    model = (made.model_id, made.weights_digest) if isinstance(made, GenerationPredicate) else None
+    stated = {
+        "leaf hash": (ledger and ledger.leaf_hash, evidence.entry.leaf_hash),
+        "log origin": (ledger and ledger.origin, _origin(evidence.entry)),
+        "recording id": (report.recording_id, made.recording_id),
+        "source type": (report.source_type, source_type_of(made)),
+        "model": (report.model and (report.model.id, report.model.weights_digest), model),
+    }
+    for name, (said, logged) in stated.items():
+        if said != logged:
+            raise EvidenceError(f"the manifest's {name} is {said}, and the logged statement's is {logged}")
+    return f"signed with the certificate {registered.keyid} that the log registered, and saying what the log says"
+
+
+def _sound(
     path: Path,
     report: ManifestReport,
-    entry: Exhibit,
+    evidence: Evidence,
     statement: Statement[Predicate] | None,
+    trust: Trust,
     bundle: EvidenceBundle | None,
-) -> _Heard | None:
+) -> tuple[Check, Check]:
+    """Checks 4 and 9, which hear the file; one that cannot be heard has been altered."""
     if statement is None or not isinstance(statement.predicate, GenerationPredicate | EditPredicate):
-        return None
-    audio = decode(path)
-    found = content_digest(path, audio)
-    return _Heard(audio, found, statement.predicate.content, _rendition(path, entry, bundle), report.iscc or "")
+        nothing = "the entry in the manifest is not a generation or an edit"
+        return Check("content-digest", "fail", nothing), Check("fingerprint", "fail", nothing)
+    try:
+        audio = decode(path)
+        found = content_digest(path, audio)
+    except FingerprintError as error:
+        return Check("content-digest", "fail", str(error)), Check("fingerprint", "not-checked", "it cannot be heard")
+    rendition = _rendition(path, evidence, trust, bundle)
+    heard = _Heard(audio, found, statement.predicate.content, rendition, report.iscc or "")
+    return _content(heard), _fingerprint(heard)
 
 
-def _rendition(path: Path, entry: Exhibit, bundle: EvidenceBundle | None) -> RenditionPredicate | None:
+def _rendition(
+    path: Path, evidence: Evidence, trust: Trust, bundle: EvidenceBundle | None
+) -> RenditionPredicate | None:
+    """Return the entry about this very file, if it came along and is as good as the file's own entry."""
     if bundle is None:
         return None
     asset = file_digest(path)
-    predicates = (statement.predicate for _, statement in bundle.of_kind("rendition"))
-    return next(
-        (
-            predicate
-            for predicate in predicates
-            if isinstance(predicate, RenditionPredicate)
-            and predicate.asset_digest == asset
-            and predicate.of == entry.leaf_hash
-        ),
-        None,
-    )
+    for exhibit, statement in bundle.of_kind("rendition"):
+        predicate = statement.predicate
+        if (
+            isinstance(predicate, RenditionPredicate)
+            and (predicate.asset_digest, predicate.of) == (asset, evidence.entry.leaf_hash)
+            and not proven(exhibit, evidence.key, trust)
+        ):
+            return predicate
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,19 +342,19 @@ class _Heard:
 
 def _content(heard: _Heard) -> Check:
     name = "content-digest"
-    stated = {heard.stated.content_digest}
-    if heard.rendition is not None:
-        stated.add(heard.rendition.content_digest)
-    elif heard.audio.media_type not in LOSSLESS:
+    if heard.audio.media_type in LOSSLESS:
+        stated = heard.stated.content_digest
+    elif heard.rendition is not None:
+        stated = heard.rendition.content_digest
+    else:
         detail = (
             "a lossy file has a digest of its own, which stands in its rendition entry; that entry travels in a "
-            "package or an evidence file, and none came with this file"
+            "package or an evidence file, and none that is proven came with this file"
         )
         return Check(name, "not-checked", detail)
-    if heard.is_stem or heard.content_digest in stated:
+    if heard.content_digest == stated or heard.is_stem:
         return Check(name, "pass", f"the sound is {heard.content_digest}")
-    detail = f"the sound is {heard.content_digest}, and the statement is about {heard.stated.content_digest}"
-    return Check(name, "fail", detail)
+    return Check(name, "fail", f"the sound is {heard.content_digest}, and the statement is about {stated}")
 
 
 def _fingerprint(heard: _Heard) -> Check:
@@ -303,31 +382,36 @@ def _signature_detail(entry: Exhibit, key: Exhibit) -> str:
     return f"signed by {predicate.keyid}, registered at index {_proof(key).index}"
 
 
-def _inclusion_detail(entry: Exhibit, key: Exhibit) -> str:
-    for exhibit in (key, entry):
+def _inclusion_detail(key: Exhibit, entries: tuple[Exhibit, ...]) -> str:
+    for exhibit in (key, *entries):
         proof = _proof(exhibit)
         checkpoint = _checkpoint(proof)
         proof.inclusion(checkpoint).verify(digest_bytes(exhibit.leaf_hash), checkpoint.root_hash)
+    entry = entries[0]
     return f"entry {_proof(entry).index} of {_checkpoint(_proof(entry)).size}, leaf {entry.leaf_hash}"
 
 
-def _checkpoint_detail(entry: Exhibit, key: Exhibit) -> str:
+def _checkpoint_detail(key: Exhibit, entries: tuple[Exhibit, ...]) -> str:
     verifier = NoteVerifier.parse(_log_vkey(key))
-    for exhibit in (key, entry):
+    for exhibit in (key, *entries):
         origin = open_checkpoint(_proof(exhibit).checkpoint_note, [verifier]).origin
         if origin != verifier.name:
             raise EvidenceError(f"the checkpoint is of {origin}, and its signer is called {verifier.name}")
     return f"signed by {verifier.vkey}"
 
 
-def _trust_detail(entry: Exhibit, key: Exhibit, trust: Trust) -> str:
-    for exhibit in (key, entry):
+def _trust_detail(trust: Trust, key: Exhibit, entries: tuple[Exhibit, ...]) -> str:
+    for exhibit in (key, *entries):
         note = _proof(exhibit).checkpoint_note
         if trust.policy is not None:
             trust.policy.check(note)
         else:
             open_checkpoint(note, [NoteVerifier.parse(trust.own_log)])
     return "the given policy accepts the log" if trust.policy is not None else "it is this home's own log"
+
+
+def _origin(entry: Exhibit) -> str:
+    return _checkpoint(_proof(entry)).origin
 
 
 def _proof(exhibit: Exhibit) -> TlogProof:

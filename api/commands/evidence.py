@@ -77,13 +77,11 @@ def check(
 ) -> None:
     """Decide whether a recording may be used so, there, then: ALLOW, DENY or HOLD, with the reasons."""
     from api.commands.recording import _find
-    from api.rights import ask
-    from api.rights import check as decide
+    from api.rights import ask, check_found
 
     home = open_home()
     found = _find(home, recording)
-    checked = decide(home, found.recording, ask(home, use, territory, date, via))
-    answer = checked.answer()
+    answer = check_found(home, found, ask(home, use, territory, date, via)).answer(found)
     if json:
         print_json(answer)
     else:
@@ -142,6 +140,10 @@ def export(
 
 def _print_verdict(answer: VerdictShown) -> None:
     say(f"{answer.verdict}: {answer.use} in {answer.territory} on {answer.date}")
+    if answer.found_by != "id":
+        say(f"The file is recording {answer.recording_id}, found by its {answer.found_by}.")
+    for other in answer.also:
+        say(f"It may also be {other}; this is the worst verdict of all that it may be.")
     say()
     table(("result", "reason", "because"), [(r.result, r.code, r.text) for r in answer.reasons])
     for reason in answer.reasons:

@@ -51,6 +51,19 @@ def entry(
 
 
 @log.command()
+def evidence(
+    file: Annotated[Path, typer.Argument(help="A file that was handed out by this home.")],
+    *,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="FILE.evidence when left out.")] = None,
+) -> None:
+    """Write the evidence that travels beside a file: verify then checks a lossy file's sound too."""
+    from api.proofs import write_evidence
+
+    target = output or file.with_name(f"{file.name}.evidence")
+    say(f"{target}: entry {write_evidence(open_home(), file, target)}")
+
+
+@log.command()
 def fsck(*, json: JsonOption = False) -> None:
     """Rehash everything that was ever recorded; exit 1 when something does not hold."""
     from api.integrity import fsck as check

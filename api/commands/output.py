@@ -41,6 +41,17 @@ def say(text: str = "") -> None:
     sys.stdout.write(text + "\n")
 
 
+def warn_unless_understood(licence: str) -> None:
+    """Say on stderr what becomes of a licence that is not understood, where one was given."""
+    from licensing.licence import How, understand
+
+    if licence.strip() and understand(licence).how is How.UNKNOWN:
+        sys.stderr.write(
+            f"linernotes: the licence {licence[:80]!r} is not understood. It is recorded as unknown: a check "
+            "that depends on it is HOLD. Give an SPDX expression, such as CC-BY-4.0.\n"
+        )
+
+
 def console() -> Console:
     """Return a console on stdout, as wide as the terminal, or wide enough for a digest."""
     from rich.console import Console

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.output import JsonOption, console, open_home, print_json, progress_bar, say, table
+from api.commands.output import (
+    JsonOption,
+    console,
+    open_home,
+    print_json,
+    progress_bar,
+    say,
+    table,
+    warn_unless_understood,
+)
 
 if TYPE_CHECKING:
     from api.history import Found
@@ -93,6 +102,7 @@ def edit(
             output=output or Path(f"edit-of-{recording_id[:8]}.wav"),
             progress=tell,
         )
+    warn_unless_understood(licence)
     _print_made(made, json=json)
 
 

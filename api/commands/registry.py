@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands.output import JsonOption, open_home, print_json, say, table
+from api.commands.output import JsonOption, open_home, print_json, say, table, warn_unless_understood
 
 party = typer.Typer(no_args_is_help=True, help="People and organisations; their names stay private.")
 model = typer.Typer(no_args_is_help=True, help="Models on record.")
@@ -53,16 +53,19 @@ def list_parties(*, json: JsonOption = False) -> None:
 def register(
     folder: Annotated[Path, typer.Argument(help="Holds model-card.json and the weights it names.")],
     *,
-    licence: Annotated[str, typer.Option(help="SPDX expression of the weights; the card's when left out.")] = "",
+    licence: Annotated[str, typer.Option(help="SPDX expression of the weights; the card's binds as well.")] = "",
     output_licence: Annotated[str, typer.Option(help="What its maker grants in the output (SPDX).")] = "",
     json: JsonOption = False,
 ) -> None:
     """Put a folder of weights on record, with the terms they come under."""
     from api.registry import models
     from api.weights import register_model
+    from generator.model import read_card
 
     home = open_home()
     statement, _ = register_model(home, folder, licence, output_licence)
+    for each in dict.fromkeys((licence, output_licence, read_card(folder).licence)):
+        warn_unless_understood(each)
     made = next(each for each in models(home).models if each.model_id == statement.model_id)
     if json:
         print_json(made)

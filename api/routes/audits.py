@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from api.audit import membership
-from api.authorisation import requires
+from api.authorisation import Guarded, requires
 from api.examples import MEMBERSHIP
 from api.openapi import json_answer
 from api.refusals import outward
@@ -16,7 +16,9 @@ from api.schemas.request import MembershipFields
 from api.service import Running
 from api.uploads import Received, Upload
 
-router = APIRouter(prefix="/audits/membership", tags=["evidence"], dependencies=[requires("audit")])
+router = APIRouter(
+    route_class=Guarded, prefix="/audits/membership", tags=["evidence"], dependencies=[requires("audit")]
+)
 _FORM = Upload(MembershipFields, {"file": "a score: mxl, musicxml or xml"})
 
 

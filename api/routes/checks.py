@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
 
-from api.authorisation import requires
+from api.authorisation import Guarded, requires
 from api.examples import CHECK_ASKED, VERDICT
 from api.history import recording
 from api.openapi import asked as example_of
@@ -15,7 +15,7 @@ from api.schemas.request import CheckAsked
 from api.schemas.rights import VerdictShown
 from api.service import Running
 
-router = APIRouter(tags=["rights"])
+router = APIRouter(route_class=Guarded, tags=["rights"])
 
 
 @router.post(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from api.authorisation import requires
+from api.authorisation import Guarded, requires
 from api.examples import EDITED
 from api.openapi import json_answer
 from api.recording import edit
@@ -14,7 +14,7 @@ from api.schemas.request import EditFields
 from api.service import Running
 from api.uploads import Received, Upload
 
-router = APIRouter(tags=["recordings"])
+router = APIRouter(route_class=Guarded, tags=["recordings"])
 _FORM = Upload(EditFields, {"file": "the changed MIDI file, saved from the one of the recording"})
 
 

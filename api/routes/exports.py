@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.authorisation import requires
+from api.authorisation import Guarded, requires
 from api.downloads import FileAnswer, attachment
 from api.history import recording
 from api.openapi import other_answer
@@ -15,7 +15,7 @@ from api.ranges import Span
 from api.rights import ask
 from api.service import Running
 
-router = APIRouter(tags=["rights"])
+router = APIRouter(route_class=Guarded, tags=["rights"])
 ZIP = "application/zip"
 
 

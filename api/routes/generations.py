@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Header, Response
 
-from api.authorisation import requires
+from api.authorisation import Guarded, requires
 from api.examples import GENERATION_ASKED, JOB, VOCABULARY
 from api.jobs import Call
 from api.openapi import asked as example_of
@@ -20,7 +20,7 @@ from generator.prompt import PATTERNS
 from generator.request import GenerationRequest
 from generator.vocabulary import RULES
 
-router = APIRouter(tags=["recordings"])
+router = APIRouter(route_class=Guarded, tags=["recordings"])
 _SEED_BITS = 31
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from api.authorisation import requires
+from api.authorisation import Guarded, requires
 from api.examples import IDENTIFICATION
 from api.openapi import json_answer
 from api.recordings import identify
@@ -14,7 +14,7 @@ from api.schemas.verification import Identification
 from api.service import Running
 from api.uploads import Received, Upload
 
-router = APIRouter(tags=["evidence"])
+router = APIRouter(route_class=Guarded, tags=["evidence"])
 _FORM = Upload(NoFields, {"file": "four seconds or more of audio"})
 
 

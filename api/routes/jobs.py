@@ -9,14 +9,16 @@ from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from api.authorisation import requires
+from api.authorisation import Guarded, requires
 from api.examples import EVENTS, JOB_DONE
 from api.openapi import json_answer, other_answer
 from api.refusals import outward
 from api.schemas.job import JobShown
 from api.service import Running, Service
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["recordings"], dependencies=[requires("read", "generate")])
+router = APIRouter(
+    route_class=Guarded, prefix="/jobs/{job_id}", tags=["recordings"], dependencies=[requires("read", "generate")]
+)
 _LOOK_EVERY_SECONDS: Final = 0.2
 _SIGN_OF_LIFE_SECONDS: Final = 15.0
 _ENDS: Final = frozenset({"done", "failed"})

@@ -5,13 +5,13 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Response
 
-from api.authorisation import requires
+from api.authorisation import Guarded, requires
 from api.examples import CHECKPOINT, ENVELOPE, HEALTH, PROOF
 from api.openapi import open_answer, other_answer, shown
 from api.schemas.log import Health
 from api.service import Running
 
-entries = APIRouter(prefix="/log/entries/{index}", tags=["log"], dependencies=[requires("read")])
+entries = APIRouter(route_class=Guarded, prefix="/log/entries/{index}", tags=["log"], dependencies=[requires("read")])
 open_to_all = APIRouter(tags=["log"])
 TEXT: Final = "text/plain; charset=utf-8"
 ENVELOPE_TYPE: Final = "application/vnd.dsse.envelope.v1+json"

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.authorisation import requires
+from api.authorisation import Guarded, requires
 from api.cursor import cursor as cursor_of
 from api.cursor import place
 from api.downloads import FileAnswer, stored
@@ -22,7 +22,7 @@ from api.schemas.recording import RecordingPage, RecordingShown
 from api.seal import ENDINGS, FORMATS
 from api.service import Running
 
-router = APIRouter(prefix="/recordings", tags=["recordings"], dependencies=[requires("read")])
+router = APIRouter(route_class=Guarded, prefix="/recordings", tags=["recordings"], dependencies=[requires("read")])
 AudioFormat = Literal["wav", "flac", "mp3", "m4a"]
 
 _FILE: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, HTTPStatus.INSUFFICIENT_STORAGE)

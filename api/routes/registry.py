@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 
 from api import registry
-from api.authorisation import requires
+from api.authorisation import Guarded, requires
 from api.examples import CORPORA, KEYS, MODELS, PARTIES, PARTY, PARTY_ASKED
 from api.openapi import asked as example_of
 from api.openapi import json_answer
@@ -15,7 +15,7 @@ from api.schemas.request import PartyAsked
 from api.service import Running
 from api.store import Token
 
-router = APIRouter(tags=["registry"])
+router = APIRouter(route_class=Guarded, tags=["registry"])
 
 
 @router.get("/parties", responses=json_answer(PARTIES))

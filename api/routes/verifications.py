@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from api.authorisation import requires
+from api.authorisation import Guarded, requires
 from api.errors import NothingThereError, UsageError
 from api.examples import REPORT
 from api.inspection import inspect, trust_of
@@ -19,7 +19,7 @@ from api.schemas.verification import CheckResult, VerificationReport
 from api.service import Running, Service
 from api.uploads import Received, Upload
 
-router = APIRouter(tags=["evidence"])
+router = APIRouter(route_class=Guarded, tags=["evidence"])
 _FORM = Upload(
     NoFields,
     {"file": "an audio file, or a package as a zip file"},

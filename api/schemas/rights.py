@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from api.schemas.base import Answer
 
 
@@ -30,6 +32,8 @@ class VerdictShown(Answer):
 
     Attributes:
         leaf_hash: Of the ``check`` entry that records it.
+        found_by: How the recording was recognised, when it was asked for by a file.
+        also: Other recordings the file may be; the verdict is the worst of all.
     """
 
     recording_id: str
@@ -45,3 +49,5 @@ class VerdictShown(Answer):
     tree_root: str
     leaf_hash: str
     log_index: int
+    found_by: Literal["id", "manifest", "content-digest", "fingerprint"] = "id"
+    also: list[str] = Field(default_factory=list)

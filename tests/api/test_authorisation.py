@@ -6,9 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fastapi import Request
 
 from api import tokens
+from api.allowance import MAX_DOCUMENT_BYTES
 from api.app import create_app
+from api.authorisation import Gate
 from api.errors import TokenError
 
 if TYPE_CHECKING:
@@ -45,6 +48,37 @@ def test_without_a_token(
             response = _call(client(), method, path)
             assert "token" in str(problem(response, 401)["detail"])
             assert response.headers["www-authenticate"] == 'Bearer realm="linernotes"'
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_nothing_is_said_of_a_body_before(
+    home: Home,
+    client: Callable[..., httpx.Client],
+    problem: Callable[[httpx.Response, int], dict[str, object]],
+    status: int,
+) -> None:
+    asked = 0
+    for method, path, operation in _operations(home):
+        if "security" in operation:
+            [wanted] = [scheme["bearer"] for scheme in operation["security"]]
+            others = [scope for scope in tokens.SCOPES if scope not in {*wanted, "admin"}]
+            sender = client(*others) if status == 403 else client()
+            for body in (b"{", b"{" * (MAX_DOCUMENT_BYTES + 1)):
+                for kind in ("application/json", "multipart/form-data; boundary=x"):
+                    address = re.sub(r"{\w+}", "0", path)
+                    answer = sender.request(method, address, content=body, headers={"Content-Type": kind})
+                    assert "token" in str(problem(answer, status)["detail"])
+                    asked += 1
+    assert asked > 40
+    token = client("generate")
+    problem(token.post("/v1/generations", content=b"{", headers={"Content-Type": "application/json"}), 422)
+    problem(token.post("/v1/generations", content=b" " * (MAX_DOCUMENT_BYTES + 1)), 413)
+
+
+def test_a_gate_on_an_unguarded_route_lets_nobody_in() -> None:
+    request = Request({"type": "http", "path": "/secret", "query_string": b"", "headers": []})
+    with pytest.raises(TypeError, match="not Guarded"):
+        Gate(("read",))(request, None)
 
 
 def test_with_every_other_scope(

@@ -1,5 +1,6 @@
 """Audio in and out: every format, every limit, and every way a file can be wrong."""
 
+import resource
 import struct
 import subprocess
 from collections.abc import Callable
@@ -300,9 +301,42 @@ def test_a_place_that_cannot_be_written(
 def test_a_full_disk(media_type: MediaType, tmp_path: Path, compose: Callable[..., Audio]) -> None:
     path = tmp_path / "sound"
     path.symlink_to("/dev/full")
-    with pytest.raises(AudioError, match="cannot be written"):
+    with pytest.raises(
+        AudioError, match=r"cannot be written: No space left on device\. The disk may be full: free some"
+    ):
         encode(compose(1, 4), path, media_type=media_type)
     assert not path.is_symlink()
+
+
+@pytest.mark.parametrize("media_type", ["audio/wav", "audio/flac", "audio/mpeg"])
+def test_a_disk_that_fills_up_while_writing(
+    media_type: MediaType, tmp_path: Path, compose: Callable[..., Audio]
+) -> None:
+    path, audio = tmp_path / "sound", compose(1, 4)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+        with pytest.raises(AudioError) as caught:
+            encode(audio, path, media_type=media_type)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert str(caught.value) == (
+        f"{path} cannot be written: File too large. The disk may be full: free some room there, or choose another "
+        "place, and try again."
+    )
+    assert not path.exists()
+
+
+def test_a_failure_that_does_not_come_again(
+    tmp_path: Path, compose: Callable[..., Audio], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_sound: soundfile.SoundFile, _block: object) -> None:
+        raise soundfile.LibsndfileError(2)
+
+    monkeypatch.setattr(soundfile.SoundFile, "write", fail)
+    with pytest.raises(AudioError, match=r"sound cannot be written: System error\. The disk may be full: free"):
+        encode(compose(1, 4), tmp_path / "sound", media_type="audio/wav")
+    assert not (tmp_path / "sound").exists()
 
 
 def test_m4a_without_ffmpeg(

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.bow import RELEASE_SECONDS, Stroke, play, strokes
+from generator.bow import Stroke, play, strokes
+from generator.ending import RELEASE_SECONDS
 from generator.score import TICKS_PER_QUARTER, Bar, Note, Score, Tempo, Voice
 from generator.strings import VIBRATO_CENTS, VIOLIN, samples
 from generator.take import SAMPLE_RATE

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator import render as rendering
+from generator.ending import END_SECONDS
 from generator.errors import RenderError
-from generator.render import CEILING, END_SECONDS, render
+from generator.render import CEILING, render
 from generator.score import QUARTET_VOICES, TICKS_PER_QUARTER, Bar, Note, Score, Tempo, Voice
 from generator.take import SAMPLE_RATE, Pcm
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from generator import room
-from generator.room import TAIL_SECONDS, Seat, hear, impulse_response, seats
+from generator.ending import TAIL_SECONDS
+from generator.room import Seat, hear, impulse_response, seats
 from generator.strings import samples
 
 

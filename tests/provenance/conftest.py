@@ -56,6 +56,8 @@ NEW = ManifestDraft(
         tlog_proof="c2sp.org/tlog-proof@v1\nindex 7\n",
         key_envelope=b'{"payload":"e30="}',
         key_tlog_proof="c2sp.org/tlog-proof@v1\nindex 0\n",
+        signer_envelope=b"{}",
+        signer_tlog_proof="c2sp.org/tlog-proof@v1\nindex 1\n",
     ),
     model=ModelReference("quartet-1", Digest("sha256:" + "11" * 32)),
 )

@@ -38,7 +38,8 @@ digests = st.binary(min_size=32, max_size=32).map(lambda raw: "sha256:" + raw.he
 models = st.builds(ModelReference, texts, digests)
 agents = st.builds(SoftwareAgent, texts, texts)
 permissions = st.builds(MiningPermission, st.sampled_from(get_args(Use)), st.none() | texts)
-evidences = st.builds(LedgerEvidence, texts, digests, st.binary(max_size=99), texts, st.binary(max_size=99), texts)
+envelopes = st.binary(max_size=99)
+evidences = st.builds(LedgerEvidence, texts, digests, envelopes, texts, envelopes, texts, envelopes, texts)
 actions = st.builds(
     Action,
     name=texts,
@@ -122,7 +123,7 @@ def test_entries_of_other_kinds_are_passed_over() -> None:
     assert TrainingMining.from_document(document) == TrainingMining(data_mining=MiningPermission("allowed"))
 
 
-EVIDENCE = LedgerEvidence("origin", "sha256:" + "a" * 64, b"one", "proof", b"two", "proof")  # type: ignore[arg-type] # a digest
+EVIDENCE = LedgerEvidence("origin", "sha256:" + "a" * 64, b"one", "proof", b"two", "proof", b"three", "proof")  # type: ignore[arg-type] # a digest
 
 
 @pytest.mark.parametrize("member", sorted(EVIDENCE.to_document()))

@@ -89,10 +89,10 @@ def test_true_evidence_passes(world: World) -> None:
     policy = Policy.parse(f"log {world.log.verifier.vkey}\nquorum none\n".encode())
     for check in (
         envelope_signature(world.entry, world.key),
-        log_inclusion(world.entry, world.key),
-        checkpoint_signature(world.entry, world.key),
-        log_trust(world.entry, world.key, Trust(policy=policy)),
-        log_trust(world.entry, world.key, Trust(own_log=world.log.verifier.vkey)),
+        log_inclusion(world.key, world.entry),
+        checkpoint_signature(world.key, world.entry),
+        log_trust(Trust(policy=policy), world.key, world.entry),
+        log_trust(Trust(own_log=world.log.verifier.vkey), world.key, world.entry),
     ):
         assert check.result == "pass", check
 
@@ -125,24 +125,24 @@ def test_a_key_registered_afterwards_signs_nothing_before(tmp_path) -> None:
 def test_a_statement_by_an_unregistered_key_fails(world: World) -> None:
     forged = sign(party_statement(), Ed25519Signer.generate()).to_bytes()
     assert envelope_signature(replace(world.entry, envelope=forged), world.key).result == "fail"
-    assert log_inclusion(replace(world.entry, envelope=forged), world.key).result == "fail"
+    assert log_inclusion(world.key, replace(world.entry, envelope=forged)).result == "fail"
 
 
 def test_the_proof_of_another_entry_fails(world: World) -> None:
     swapped = replace(world.entry, tlog_proof=world.key.tlog_proof)
-    assert log_inclusion(swapped, world.key).result == "fail"
+    assert log_inclusion(world.key, swapped).result == "fail"
 
 
 def test_a_checkpoint_of_another_log_fails(world: World, tmp_path) -> None:
     other = build(tmp_path / "other.db")
-    assert checkpoint_signature(world.entry, other.key).result == "fail"
+    assert checkpoint_signature(other.key, world.entry).result == "fail"
     policy = Policy.parse(f"log {other.log.verifier.vkey}\nquorum none\n".encode())
-    assert log_trust(world.entry, world.key, Trust(policy=policy)).result == "fail"
+    assert log_trust(Trust(policy=policy), world.key, world.entry).result == "fail"
 
 
 def test_without_anything_to_trust_the_key_is_shown_and_nothing_passes(world: World) -> None:
     for trust in (Trust(), Trust(own_log="example.org/mine+00000000+AAAA")):
-        check = log_trust(world.entry, world.key, trust)
+        check = log_trust(trust, world.key, world.entry)
         assert check.result == "not-checked"
         assert world.log.verifier.vkey in check.detail
 
@@ -153,8 +153,8 @@ def test_rubbish_fails_and_does_not_crash(world: World, rubbish: bytes) -> None:
         for entry in (replace(world.entry, envelope=rubbish), replace(world.entry, tlog_proof=rubbish)):
             checks = [
                 envelope_signature(entry, key),
-                log_inclusion(entry, key),
-                checkpoint_signature(entry, key),
-                log_trust(entry, key, Trust()),
+                log_inclusion(key, entry),
+                checkpoint_signature(key, entry),
+                log_trust(Trust(), key, entry),
             ]
             assert "fail" in {check.result for check in checks}

@@ -48,7 +48,7 @@ def test_an_entry_its_proof_and_its_checkpoint_hold_without_our_code(studio, lin
 
 def test_an_envelope_is_signed_by_the_registered_key(studio, linernotes) -> None:
     payloads = []
-    for index in range(6):
+    for index in range(7):
         linernotes("log", "entry", index, "-o", studio.root / "entry")
         envelope = json.loads((studio.root / "entry").read_bytes())
         payload = base64.b64decode(envelope["payload"])
@@ -60,4 +60,4 @@ def test_an_envelope_is_signed_by_the_registered_key(studio, linernotes) -> None
         assert signature["keyid"] == service["keyid"]
         key.verify(base64.b64decode(signature["sig"]), b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload))
     kinds = [payload["predicateType"].rsplit("/", 2)[1] for payload in payloads]
-    assert kinds == ["key", "party", "corpus", "model", "generation", "rendition"]
+    assert kinds == ["key", "party", "corpus", "model", "key", "generation", "rendition"]
