@@ -118,7 +118,7 @@ def _package(path: Path, package: Package, trust: Trust) -> Inspection:
     checks = [Check("package-integrity", "fail" if problems else "pass", whole)]
     checks += _read("package-signature", lambda: _export_checks(package, trust))
     try:
-        bundle = _bundle(package.root / EVIDENCE)
+        bundle = _bundle_of(package, EVIDENCE)
         master, *others = _audio_files(package)
         verification = _file(master, trust, bundle)
     except (UsageError, NothingThereError, ProvenanceError, FingerprintError) as error:
@@ -146,7 +146,7 @@ def _without(root: Path, error: Exception) -> str:
 
 def _export_checks(package: Package, trust: Trust) -> list[Check]:
     """The export statement covers the list of files, and is itself in the log."""
-    bundle = _bundle(package.root / EXPORT_EVIDENCE)
+    bundle = _bundle_of(package, EXPORT_EVIDENCE)
     exports, keys = bundle.of_kind("export"), bundle.of_kind("key")
     if len(exports) != 1 or len(keys) != 1:
         return [Check("package-signature", "fail", f"{EXPORT_EVIDENCE} does not hold one export and one key statement")]
@@ -169,7 +169,7 @@ def _belongs(package: Package, master: Path, verification: Verification) -> Chec
     """The export is of this recording, by the log that recorded it."""
     name = "package-recording"
     try:
-        bundle = _bundle(package.root / EXPORT_EVIDENCE)
+        bundle = _bundle_of(package, EXPORT_EVIDENCE)
         [(_, export)], [(key, _)] = bundle.of_kind("export"), bundle.of_kind("key")
         report = manifest.read(master)
     except (UsageError, ProvenanceError, ValueError) as error:
@@ -208,26 +208,46 @@ def _licence(package: Package, bundle: EvidenceBundle, verification: Verificatio
     if failed := proven(exhibit, key, trust):
         return Check(name, "fail", f"the entry that records the verdict does not hold: {failed[0].detail}")
     opening = bundle.opening(exhibit.leaf_hash, "verdict")
-    verdict = _bytes(package.root / VERDICT)
+    verdict = _part_bytes(package, VERDICT)
     if opening is None or opening.commitment != predicate.verdict or opening.value.encode() != verdict:
         return Check(name, "fail", f"{VERDICT} is not the verdict that was recorded in the log")
     if predicate.of != verification.leaf_hash:
         return Check(name, "fail", "the verdict is about another recording")
-    return Check(name, *decided_again(_bytes(package.root / CLOSURE), verdict))
+    return Check(name, *decided_again(_part_bytes(package, CLOSURE), verdict))
 
 
 def _audio_files(package: Package) -> list[Path]:
     """The mix first; the other parts by name."""
     found = sorted(path for path in package.payload.rglob("*") if path.suffix in _AUDIO)
+    for path in found:
+        _require_own(package, path)
     mixes = [path for path in found if path.parent.name == "audio"]
     if not mixes:
         raise EvidenceError("The package holds no audio in data/audio: it was not made by linernotes export.")
     return mixes + [path for path in found if path not in mixes]
 
 
+def _require_own(package: Package, path: Path) -> None:
+    """A package is read only where it is made of its own files: a link could lead anywhere."""
+    inside = [path, *path.parents[: len(path.relative_to(package.root).parts) - 1]]
+    if any(each.is_symlink() for each in inside) or not path.is_file():
+        raise EvidenceError(
+            f"{path.relative_to(package.root)} is missing from the package, or is not a file of its own."
+        )
+
+
 def _evidence_beside(path: Path) -> EvidenceBundle | None:
     beside = path.with_name(path.name + ".evidence")
     return _bundle(beside) if beside.is_file() else None
+
+
+def _bundle_of(package: Package, name: str) -> EvidenceBundle:
+    return EvidenceBundle.parse(_part_bytes(package, name))
+
+
+def _part_bytes(package: Package, name: str) -> bytes:
+    _require_own(package, package.root / name)
+    return _bytes(package.root / name)
 
 
 def _bundle(path: Path) -> EvidenceBundle:

@@ -68,7 +68,7 @@ def address(home: Home) -> Iterator[str]:
     with serving(home) as url:
         yield url
     assert fsck(home).problems == ()
-    assert not list((home.objects.root / "staging").iterdir())
+    assert not list((home.objects.root / "staging").glob("*"))
 
 
 @pytest.fixture(scope="session")

@@ -97,6 +97,13 @@ def test_a_comment_is_refused(good: Path, tmp_path, comment: bytes) -> None:
     refused(good, tmp_path / "out", "not a whole zip file|data outside")
 
 
+def test_an_archive_that_announces_a_comment_and_has_none_is_refused(good: Path, tmp_path) -> None:
+    good.write_bytes(good.read_bytes()[:-2] + b"\x05\0")
+    refused(good, tmp_path / "out", "not a whole zip file: it is cut short")
+    good.write_bytes(good.read_bytes()[:-2] + b"\0\x05")
+    refused(good, tmp_path / "out", "not a whole zip file: it is cut short")
+
+
 def test_a_truncated_archive_is_refused(good: Path, tmp_path) -> None:
     whole = good.read_bytes()
     for length in range(4, len(whole)):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -211,3 +212,17 @@ def test_an_excerpt_of_a_restricted_edit_gets_the_worst_verdict(studio, linernot
     done = linernotes("check", clip, "--use", "commercial-release", "--territory", "DE", "--json")
     assert (done.code, done.json["verdict"], done.json["found_by"]) == (10, "DENY", "fingerprint")
     assert {done.json["recording_id"], *done.json["also"]} == {edited, studio.recording_id}
+
+
+@pytest.mark.parametrize("name", ["export.evidence", "data/evidence.json", "data/verdict.json", "data/audio"])
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_package_of_links_and_pipes_is_a_failed_check(studio, linernotes, tmp_path, name: str, kind: str) -> None:
+    package = tmp_path / "package"
+    linernotes("export", studio.recording_id, "-o", package)
+    moved = tmp_path / "elsewhere"
+    (package / name).rename(moved)
+    if kind == "link":
+        (package / name).symlink_to(moved)
+    else:
+        os.mkfifo(package / name)
+    assert "package-integrity" in failing(linernotes("verify", package, "--json", home=tmp_path / "empty"))
