@@ -24,6 +24,7 @@ from generator.render import render
 from generator.request import plan
 from generator.take import Take
 from provenance import store
+from provenance.bundle import Exhibit
 from provenance.difference import compare
 from provenance.disclosure import commit
 from provenance.errors import DifferenceError
@@ -117,7 +118,7 @@ def generate(
         draft = _generation(home, model, request, planned, content)
         tell("recording", 0, 1)
         [receipt] = home.append([draft], also=_indexed(home, draft, measured))
-        sealed = _sealed(home, folder, draft, measured, media_type, tell)
+        sealed = _sealed(home, folder, draft, receipt.index, measured, media_type, tell)
         files = _handed_out(home, content, sealed, output)
     return Made(
         recording_id=made_by(draft).recording_id,
@@ -180,7 +181,7 @@ def edit(
         draft = _edit(home, parent, party, role, terms, difference, content)
         tell("recording", 0, 1)
         [receipt] = home.append([draft], also=_indexed(home, draft, measured))
-        sealed = _sealed(home, folder, draft, measured, media_type, tell, _master(home, parent))
+        sealed = _sealed(home, folder, draft, receipt.index, measured, media_type, tell, _master(home, parent))
         files = _handed_out(home, content, sealed, output, keep=edited)
     return Made(
         recording_id=made_by(draft).recording_id,
@@ -269,6 +270,7 @@ def _sealed(
     home: Home,
     folder: Path,
     draft: Draft,
+    log_index: int,
     measured: Measured,
     media_type: MediaType,
     tell: Progress,
@@ -276,7 +278,7 @@ def _sealed(
 ) -> Sealed:
     """Seal the master and the format asked for, record both, and return the latter."""
     part = Part("mix", measured.audio, measured.content_digest, measured.iscc, measured.plain)
-    entry = home.exhibit(draft.leaf_hash)
+    entry = Exhibit(draft.envelope, home.log.tlog_proof(log_index).format())
     wanted = tuple(dict.fromkeys((MASTER, media_type)))
     sealed = []
     for position, each in enumerate(wanted):

@@ -110,14 +110,16 @@ def seal(
     signed = folder / f"signed{ENDINGS[media_type]}"
     plain = _plain(folder, part, media_type)
     own = part.content_digest if media_type in LOSSLESS else Digest(content_digest(plain))
-    embedded = manifest.embed(plain, signed, _manifest_draft(home, draft, entry, part), home.credential, parent)
+    embedded = manifest.embed(
+        plain, signed, _manifest_draft(home, draft, entry, part), home.credential, parent, bare=True
+    )
     size = signed.stat().st_size
     return Sealed(
         part=part.name,
         media_type=media_type,
         content_digest=own,
         encoded_from="" if own == part.content_digest else part.content_digest,
-        asset_digest=home.objects.put(signed, embedded.asset_digest),
+        asset_digest=home.objects.put(signed, embedded.asset_digest, durable=True),
         size=size,
         manifest_id=embedded.manifest_id,
     )

@@ -123,7 +123,13 @@ class EmbeddedManifest:
 
 
 def embed(
-    source: Path, target: Path, draft: ManifestDraft, credential: Credential, parent: Path | None = None
+    source: Path,
+    target: Path,
+    draft: ManifestDraft,
+    credential: Credential,
+    parent: Path | None = None,
+    *,
+    bare: bool = False,
 ) -> EmbeddedManifest:
     """Write an audio file with a signed manifest in it.
 
@@ -135,6 +141,7 @@ def embed(
         draft: What the manifest says.
         credential: Who signs.
         parent: For an edit, the signed file of the recording that was edited.
+        bare: The caller has just encoded the source, so it need not be searched for credentials.
 
     Returns:
         The manifest's name and size and the digest of the new file.
@@ -153,7 +160,7 @@ def embed(
         )
     if parent is not None:
         _require_intact(parent)
-    if _uninterrupted(lambda: _carries_store(source)):
+    if not bare and _uninterrupted(lambda: _carries_store(source)):
         raise ManifestError(
             f"{source} carries credentials already, and signing it again would drop them. Give the bare audio as the "
             "source, and the signed file as the parent."

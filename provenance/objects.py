@@ -51,12 +51,13 @@ class ObjectStore:
             if folder.stat().st_mtime < horizon:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def put(self, source: Path, known: Digest | None = None) -> Digest:
+    def put(self, source: Path, known: Digest | None = None, *, durable: bool = False) -> Digest:
         """Move a staged file into the store, durably, and return its digest.
 
         Args:
             source: A file in a folder given by :meth:`staging`.
             known: Its digest, when the caller has just computed it.
+            durable: Whether its bytes are known to be on the disk already.
 
         Raises:
             ObjectError: The file cannot be read or stored.
@@ -68,7 +69,8 @@ class ObjectStore:
                 source.unlink()
                 return name
             target.parent.mkdir(parents=True, exist_ok=True)
-            _sync(source)
+            if not durable:
+                _sync(source)
             source.replace(target)
             _sync(target.parent)
             return name
