@@ -34,14 +34,12 @@ class Measured:
         content_digest: Their digest.
         fingerprint: Their chromaprint, over the full length.
         iscc: Their ISO 24138 Audio-Code.
-        plain: The same samples as a wav file without credentials, for sealing.
     """
 
     audio: Audio
     content_digest: Digest
     fingerprint: Fingerprint
     iscc: str
-    plain: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +57,17 @@ class Kept:
     notes: int
 
 
-def measure(pcm: Pcm, folder: Path) -> Measured:
-    """Compute everything by which a sound can be recognised, and write it as a bare wav file.
+def measure(pcm: Pcm) -> Measured:
+    """Compute everything by which a sound can be recognised.
 
-    The fingerprint takes longest and runs beside the rest: all of it is native code.
-
-    Args:
-        pcm: The sound.
-        folder: Where the file goes.
+    The fingerprint takes longest and runs beside the digest: both are native code.
     """
     audio = Audio(pcm.samples, pcm.sample_rate)
-    plain = folder / "plain.wav"
     with ThreadPoolExecutor(1) as beside:
         heard = beside.submit(fingerprint, audio)
         content_digest = Digest(pcm_digest(audio))
-        encode(audio, plain, media_type="audio/wav")
         print_ = heard.result()
-    return Measured(audio, content_digest, print_, audio_code(print_), plain)
+    return Measured(audio, content_digest, print_, audio_code(print_))
 
 
 def keep(home: Home, take: Take, *, source: Path | None = None, difference: Difference | None = None) -> Kept:

@@ -113,7 +113,7 @@ def generate(
     take = _rendered(score, request.bits, tell)
     with home.objects.staging() as folder:
         tell("fingerprinting", 0, 1)
-        measured = measure(take.mix, folder)
+        measured = measure(take.mix)
         content = describe(measured, keep(home, take))
         draft = _generation(home, model, request, planned, content)
         tell("recording", 0, 1)
@@ -176,7 +176,7 @@ def edit(
     take = _rendered(after, _bits(_master(home, parent)), tell)
     with home.objects.staging() as folder:
         tell("fingerprinting", 0, 1)
-        measured = measure(take.mix, folder)
+        measured = measure(take.mix)
         content = describe(measured, keep(home, take, source=edited, difference=difference))
         draft = _edit(home, parent, party, role, terms, difference, content)
         tell("recording", 0, 1)
@@ -277,7 +277,7 @@ def _sealed(
     parent: Path | None = None,
 ) -> Sealed:
     """Seal the master and the format asked for, record both, and return the latter."""
-    part = Part("mix", measured.audio, measured.content_digest, measured.iscc, measured.plain)
+    part = Part("mix", measured.audio, measured.content_digest, measured.iscc)
     entry = Exhibit(draft.envelope, home.log.tlog_proof(log_index).format())
     wanted = tuple(dict.fromkeys((MASTER, media_type)))
     sealed = []

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from io import BufferedReader
 from typing import TYPE_CHECKING
 
 from api.errors import UsageError
 from fingerprint.audio import encode
 from fingerprint.digest import content_digest
 from fingerprint.media import LOSSLESS, MediaType
+from fingerprint.wav import WavStream
 from provenance import manifest
 from provenance.assertion import LedgerEvidence, MiningPermission, ModelReference, SoftwareAgent, TrainingMining
 from provenance.identity import Digest
@@ -42,14 +44,12 @@ class Part:
         audio: Its samples.
         content_digest: Digest of those samples.
         iscc: Its Audio-Code.
-        plain: The sound as a wav file without credentials, where there is one already.
     """
 
     name: str
     audio: Audio
     content_digest: Digest
     iscc: str
-    plain: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,15 @@ def seal(
         parent: The signed file that was edited; it becomes the parent ingredient.
     """
     signed = folder / f"signed{ENDINGS[media_type]}"
-    plain = _plain(folder, part, media_type)
-    own = part.content_digest if media_type in LOSSLESS else Digest(content_digest(plain))
-    embedded = manifest.embed(
-        plain, signed, _manifest_draft(home, draft, entry, part), home.credential, parent, bare=True
-    )
+    words = _manifest_draft(home, draft, entry, part)
+    if media_type == MASTER:  # read out of memory; the bare master is never written
+        plain, own = BufferedReader(WavStream(part.audio)), part.content_digest
+        embedded = manifest.embed(plain, signed, words, home.credential, parent)
+    else:
+        encoded = folder / f"bare{ENDINGS[media_type]}"
+        encode(part.audio, encoded, media_type=media_type)
+        own = part.content_digest if media_type in LOSSLESS else Digest(content_digest(encoded))
+        embedded = manifest.embed(encoded, signed, words, home.credential, parent)
     size = signed.stat().st_size
     return Sealed(
         part=part.name,
@@ -123,14 +127,6 @@ def seal(
         size=size,
         manifest_id=embedded.manifest_id,
     )
-
-
-def _plain(folder: Path, part: Part, media_type: MediaType) -> Path:
-    if part.plain is not None and media_type == MASTER:
-        return part.plain
-    plain = folder / f"bare{ENDINGS[media_type]}"
-    encode(part.audio, plain, media_type=media_type)
-    return plain
 
 
 def rendition(home: Home, draft: Draft, sealed: Sealed) -> Draft:

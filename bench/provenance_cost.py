@@ -84,7 +84,7 @@ def _ours(
     clock: Clock,
 ) -> None:
     with clock.timing("ours"), home.objects.staging() as staging:
-        measured = measure(take.mix, staging)
+        measured = measure(take.mix)
         content = describe(measured, kept)
         draft = _generation(home, model, request, planned, content)
         [receipt] = home.append([draft], also=_indexed(home, draft, measured))

@@ -25,8 +25,10 @@ import signal
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from c2pa import Builder, C2paError, C2paSignerInfo, Context, Reader, Signer
 
@@ -50,7 +52,6 @@ from provenance.manifest_report import Failure, ManifestReport, SignerIdentity, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from provenance.credential import Credential
     from provenance.identity import Digest
@@ -123,25 +124,23 @@ class EmbeddedManifest:
 
 
 def embed(
-    source: Path,
+    source: Path | BinaryIO,
     target: Path,
     draft: ManifestDraft,
     credential: Credential,
     parent: Path | None = None,
-    *,
-    bare: bool = False,
 ) -> EmbeddedManifest:
     """Write an audio file with a signed manifest in it.
 
     The target appears at once and whole, or not at all: its bytes are on the disk before it has its name.
 
     Args:
-        source: Audio without credentials: wav, flac, mp3 or m4a.
+        source: Audio without credentials: wav, flac, mp3 or m4a; or a stream of it, which is taken to be
+            freshly encoded and is not searched for credentials.
         target: The file to make or replace; of the source's format.
         draft: What the manifest says.
         credential: Who signs.
         parent: For an edit, the signed file of the recording that was edited.
-        bare: The caller has just encoded the source, so it need not be searched for credentials.
 
     Returns:
         The manifest's name and size and the digest of the new file.
@@ -160,7 +159,7 @@ def embed(
         )
     if parent is not None:
         _require_intact(parent)
-    if not bare and _uninterrupted(lambda: _carries_store(source)):
+    if isinstance(source, Path) and _uninterrupted(lambda: _carries_store(source)):
         raise ManifestError(
             f"{source} carries credentials already, and signing it again would drop them. Give the bare audio as the "
             "source, and the signed file as the parent."
@@ -289,10 +288,10 @@ def _require_intact(parent: Path) -> None:
         )
 
 
-def _sign(source: Path, target: Path, definition: str, credential: Credential, parent: Path | None) -> int:
+def _sign(source: Path | BinaryIO, target: Path, definition: str, credential: Credential, parent: Path | None) -> int:
     """Write the signed copy and return the size of its store, in bytes."""
     with (
-        source.open("rb") as bare,
+        source.open("rb") if isinstance(source, Path) else nullcontext(source) as bare,
         _context(verify=_SIGNING_CHECKS, builder=_BUILDING) as context,
         _native_signer(credential) as signer,
     ):
