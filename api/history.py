@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from api.home import Home
     from provenance.store import Recording, Rendition
 
+_UNHEARD_SECONDS = 1.0
+"""At either end of a clip together, what a fingerprint may miss of a file that holds one recording only."""
+
 FoundBy = Literal["id", "manifest", "content-digest", "fingerprint"]
 
 
@@ -196,12 +199,19 @@ def _by_content(home: Home, path: Path) -> Found | None:
 
 def _by_fingerprint(home: Home, path: Path) -> Found | None:
     try:
-        matches = home.index.identify(fingerprint(decode(path)))
+        audio = decode(path)
+        matches = home.index.identify(fingerprint(audio))
     except InsufficientEvidenceError:
         return None
     except FingerprintError as error:
         raise UsageError(str(error)) from error
     if not matches:
         return None
-    ids = [match.recording_id for match in matches]
+    ids = [match.recording_id for match in matches if match.duration >= audio.duration - _UNHEARD_SECONDS]
+    if not ids:
+        raise NothingThereError(
+            f"{path} lasts {audio.duration:.0f} seconds, and only {matches[0].duration:.0f} of them are from the "
+            f"recording {matches[0].recording_id}: what is said of that recording is not true of the whole file. Ask "
+            "about the recording itself, by its id."
+        )
     return Found(recording(home, ids[0]), "fingerprint", tuple(ids[1:]))

@@ -19,6 +19,7 @@ from provenance.errors import EvidenceError, ManifestError, ProvenanceError, Uns
 from provenance.package import EXPORT_EVIDENCE, Package, is_package, opened
 from provenance.predicate import CheckPredicate, EditPredicate, ExportPredicate, GenerationPredicate
 from provenance.verify import (
+    MIX,
     Check,
     Trust,
     Verification,
@@ -48,11 +49,13 @@ class Inspection:
     Attributes:
         recording_id: As the evidence names it; empty when it names none.
         checks: Numbered by their order.
+        part: ``mix``, or the name of the stem that the file is.
     """
 
     path: Path
     recording_id: str
     checks: tuple[Check, ...]
+    part: str = MIX
 
     @property
     def verified(self) -> bool:
@@ -98,7 +101,7 @@ def inspect(path: Path, trust: Trust) -> Inspection:
     except (UnsupportedMediaError, ManifestError, EvidenceError) as error:
         raise UsageError(str(error)) from error
     licence = Check("licence", "not-checked", "a verdict travels in a package, not in a single file")
-    return Inspection(path, _recording_id(verification), (*verification.checks, licence))
+    return Inspection(path, _recording_id(verification), (*verification.checks, licence), verification.part)
 
 
 def _file(path: Path, trust: Trust, bundle: EvidenceBundle | None) -> Verification:
@@ -174,6 +177,8 @@ def _belongs(package: Package, master: Path, verification: Verification) -> Chec
         report = manifest.read(master)
     except (UsageError, ProvenanceError, ValueError) as error:
         return Check(name, "fail", f"the export statement cannot be read: {error}")
+    if verification.part != MIX:
+        return Check(name, "fail", f"the recording in the package is the part {verification.part} alone")
     if getattr(export.predicate, "of", "") != verification.leaf_hash:
         return Check(name, "fail", "the export statement is about another recording")
     if report is None or report.ledger is None or report.ledger.key_envelope != key.envelope:

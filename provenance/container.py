@@ -21,6 +21,8 @@ MAX_STORE_BYTES: Final = 16 * 2**20
 _MAX_OFFSET: Final = 2**40
 _ID3_HEADER_BYTES: Final = 10
 _CHUNK_HEADER_BYTES: Final = 8
+_RIFF_HEADER_BYTES: Final = 12
+_MOST_GEOB_TEXT: Final = 4096
 _C2PA_BOX: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _STORE_PURPOSE: Final = b"manifest\0"
 _STRANGERS: Final = {b"OggS": "an Ogg file", b"FORM": "an AIFF file", b"RF64": "a wav file of more than 4 GiB"}
@@ -62,7 +64,10 @@ def media_type_of(file: BinaryIO, name: str) -> str:
 
 
 def store_excluded_from_hash(file: BinaryIO, media_type: str, start: int, length: int) -> bytes:
-    """Return the manifest store in the range that a data hash leaves out.
+    """Return the manifest store of a file whose data hash leaves out a range.
+
+    The store is looked for where the format keeps it, which is where engines read it; the range, which the
+    signer of the manifest chose, only has to be the same.
 
     Args:
         file: A wav, flac or mp3 file.
@@ -71,16 +76,81 @@ def store_excluded_from_hash(file: BinaryIO, media_type: str, start: int, length
         length: How long it is, in bytes.
 
     Raises:
-        CarrierError: The range is not exactly a store and, in a wav file, the chunk around it.
+        CarrierError: There is not exactly one store, or the range is not exactly the store and, in a wav
+            file, the chunk around it.
     """
-    excluded = _read_at(file, start, min(length, MAX_STORE_BYTES))
+    at, size = _store_in_wav(file) if media_type == WAV else _store_in_id3(file)
+    if size > MAX_STORE_BYTES:
+        raise CarrierError(f"the store has {size} bytes")
+    store = _read_at(file, at, size)
     if media_type != WAV:
-        return excluded
-    kind, size, store = excluded[:4], int.from_bytes(excluded[4:8], "little"), excluded[_CHUNK_HEADER_BYTES:]
-    # A chunk of odd length is followed by a zero byte, which writers may leave out of the hash or not.
-    if kind != b"C2PA" or not size <= len(store) <= size + size % 2 or store[size:].strip(b"\0"):
-        raise CarrierError("the bytes that the audio hash leaves out are not one C2PA chunk")
-    return store[:size]
+        around = [(at, size)]
+    else:  # a chunk of odd length is followed by a zero byte, which writers may leave out of the hash or not
+        head = (at - _CHUNK_HEADER_BYTES, size + _CHUNK_HEADER_BYTES)
+        padded = size % 2 == 1 and _read_at(file, at + size, 1) == b"\0"
+        around = [head, (head[0], head[1] + 1)] if padded else [head]
+    if (start, length) not in around:
+        raise CarrierError("the bytes that the audio hash leaves out are not the file's one manifest store")
+    return store
+
+
+def _store_in_wav(file: BinaryIO) -> tuple[int, int]:
+    """Return offset and size of the payload of the one ``C2PA`` chunk (RIFF)."""
+    found: list[tuple[int, int]] = []
+    at = _RIFF_HEADER_BYTES
+    while len(header := _read_at(file, at, _CHUNK_HEADER_BYTES)) == _CHUNK_HEADER_BYTES:
+        size = int.from_bytes(header[4:8], "little")
+        if header[:4] == b"C2PA":
+            found.append((at + _CHUNK_HEADER_BYTES, size))
+        at += _CHUNK_HEADER_BYTES + size + size % 2
+    if len(found) != 1:
+        raise CarrierError(f"the file has {len(found)} C2PA chunks")
+    return found[0]
+
+
+def _store_in_id3(file: BinaryIO) -> tuple[int, int]:
+    """Return offset and size of the object in the one GEOB frame for a manifest store (ID3v2.3, ID3v2.4)."""
+    header = _read_at(file, 0, _ID3_HEADER_BYTES)
+    if header[:3] != b"ID3" or header[3] not in {3, 4} or header[5]:
+        raise CarrierError("the file does not begin with a plain ID3v2.3 or ID3v2.4 tag")
+    end = _ID3_HEADER_BYTES + _syncsafe(header[6:10])
+    found: list[tuple[int, int]] = []
+    at = _ID3_HEADER_BYTES
+    while at + _ID3_HEADER_BYTES <= end:
+        frame = _read_at(file, at, _ID3_HEADER_BYTES)
+        if frame[:4] == bytes(4):
+            break  # padding
+        size = _syncsafe(frame[4:8]) if header[3] == 4 else int.from_bytes(frame[4:8])  # noqa: PLR2004 - the version
+        if frame[8:10] != bytes(2) or at + _ID3_HEADER_BYTES + size > end:
+            raise CarrierError("the file's ID3 tag has a frame that is encoded, or longer than the tag")
+        if frame[:4] == b"GEOB":
+            found += _object_in(file, at + _ID3_HEADER_BYTES, size)
+        at += _ID3_HEADER_BYTES + size
+    if len(found) != 1:
+        raise CarrierError(f"the file's ID3 tag has {len(found)} objects that are manifest stores")
+    return found[0]
+
+
+def _object_in(file: BinaryIO, at: int, size: int) -> list[tuple[int, int]]:
+    """Return where the object of a GEOB frame lies, when it is a manifest store."""
+    fields = _read_at(file, at, min(size, _MOST_GEOB_TEXT))
+    wide = fields[:1] in {b"\1", b"\2"}
+    mime, _, _ = fields[1:].partition(b"\0")
+    if b"c2pa" not in mime.lower():
+        return []
+    place = 1 + len(mime) + 1
+    for _ in range(2):  # file name and description
+        end = fields.find(b"\0\0" if wide else b"\0", place)
+        if end < 0:
+            raise CarrierError("the file's ID3 tag has an object without a name")
+        place = end + (2 if wide else 1)
+    return [(at + place, size - place)]
+
+
+def _syncsafe(data: bytes) -> int:
+    if any(byte & 0x80 for byte in data):
+        raise CarrierError("the file's ID3 tag has a length that is none")
+    return data[0] << 21 | data[1] << 14 | data[2] << 7 | data[3]
 
 
 def store_in_mp4(file: BinaryIO) -> bytes:

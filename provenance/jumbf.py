@@ -100,9 +100,11 @@ def signing_certificate(store: bytes, manifest_id: str) -> bytes | None:
         The end entity's certificate in DER, or None where the signature does not hold it (RFC 9360).
     """
     try:
+        _check_store(store)
         root = _structural(next(_boxes(store, "the store")), "the store")
-        manifests = (_structural(box, "the store") for box in root.contents)
-        manifest = next(each for each in manifests if each.label == manifest_id)
+        manifest = _structural(root.contents[-1], "the store")  # the last one is the active one (C2PA 11.1.4.2)
+        if manifest.label != manifest_id:
+            return None
         parts = (_structural(box, manifest.label) for box in manifest.contents)
         signature = next(part for part in parts if part.type == b"c2cs")
         return _certificate(_only_cbor(signature, manifest.label))
@@ -130,8 +132,12 @@ def _check_store(store: bytes) -> None:
     root = _structural(boxes[0], "the store")
     if (root.type, root.label) != (_STORE, "c2pa"):
         raise _FaultError(f"the store is labelled {root.label!r}")
+    labels: set[str] = set()
     for box in root.contents:
         manifest = _structural(box, "the store")
+        if manifest.label in labels:
+            raise _FaultError(f"the store holds two manifests called {manifest.label!r}")
+        labels.add(manifest.label)
         if manifest.type not in _MANIFESTS:
             raise _FaultError(f"the store holds a box of the unknown type {manifest.type!r}")
         if manifest.type != _COMPRESSED:
@@ -151,8 +157,13 @@ def _check_manifest(manifest: _Superbox) -> None:
         elif part.type == b"c2cl":
             _only_cbor(part, manifest.label)
         else:
-            for box in part.contents:
-                _check_hashed(box, f"{manifest.label}/{part.label}")
+            _check_parts(part, f"{manifest.label}/{part.label}")
+
+
+def _check_parts(part: _Superbox, where: str) -> None:
+    labels = [_check_hashed(box, where) for box in part.contents]
+    if len(set(labels)) != len(labels):
+        raise _FaultError(f"{where} holds two boxes of one name")
 
 
 def _only_cbor(part: _Superbox, where: str) -> bytes:
@@ -180,11 +191,12 @@ def _structural(box: tuple[bytes, bytes], where: str) -> _Superbox:
     return superbox
 
 
-def _check_hashed(box: tuple[bytes, bytes], where: str) -> None:
-    """Check a superbox that the claim hashes: all but the spare bits of its toggles."""
+def _check_hashed(box: tuple[bytes, bytes], where: str) -> str:
+    """Check a superbox that the claim hashes, all but the spare bits of its toggles; return its label."""
     superbox = _superbox(box, where)
     if superbox.toggles != (_SALTED if superbox.further else _REQUESTABLE_WITH_LABEL):
         raise _FaultError(f"{where} holds a box {superbox.label!r} with unexpected toggles in its description")
+    return superbox.label
 
 
 def _superbox(box: tuple[bytes, bytes], where: str) -> _Superbox:

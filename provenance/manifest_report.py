@@ -49,6 +49,7 @@ _UNTRUSTED: Final = "signingCredential.untrusted"
 _SIGNED: Final = "claimSignature.validated"
 _SOUND_STATES: Final = frozenset({"Valid", "Trusted"})
 _DATA_HASH: Final = "c2pa.hash.data"
+_HARD_BINDING: Final = "c2pa.hash."
 _BMFF_HASH: Final = "c2pa.hash.bmff"
 
 Result = TypeVar("Result")
@@ -310,17 +311,18 @@ def _statuses(results: Document, part: str, kind: str) -> Iterator[Failure]:
 
 def _store_bytes(file: BinaryIO, media_type: str, assertion_store: Document) -> bytes | None:
     """Return the raw store, or None where it is bound to the file in a way that is not ours."""
-    if media_type == M4A:
-        bound = any(label.startswith(_BMFF_HASH) for label in assertion_store)
-        return store_in_mp4(file) if bound else None
-    binding = assertion_store.get(_DATA_HASH)
-    if binding is None:
+    bindings = [label for label in assertion_store if label.startswith(_HARD_BINDING)]
+    if len(bindings) != 1:
         return None
-    exclusions = mapping(binding, _DATA_HASH).get("exclusions")
-    if not isinstance(exclusions, list) or not exclusions:
-        raise CarrierError("the audio hash leaves no room for the manifest it is in")
-    first = mapping(exclusions[0], _DATA_HASH)
-    start, length = first.get("start"), first.get("length")
+    if media_type == M4A:
+        return store_in_mp4(file) if bindings[0].startswith(_BMFF_HASH) else None
+    if bindings[0] != _DATA_HASH:
+        return None
+    exclusions = mapping(assertion_store[_DATA_HASH], _DATA_HASH).get("exclusions")
+    if not isinstance(exclusions, list) or len(exclusions) != 1:
+        raise CarrierError("the audio hash does not leave out exactly one range, the manifest it is in")
+    only = mapping(exclusions[0], _DATA_HASH)
+    start, length = only.get("start"), only.get("length")
     if not isinstance(start, int) or not isinstance(length, int) or start < 0 or length < 0:
         raise CarrierError("the audio hash leaves out a range that is none")
     return store_excluded_from_hash(file, media_type, start, length)

@@ -65,6 +65,7 @@ CHECK_IDS = (
     "fingerprint",
     "licence",
 )
+MIX = "mix"
 MAX_ISCC_DISTANCE = 8
 """Bits of 64 by which a lossy copy's Audio-Code may differ (measured: ``docs/benchmarks.md``)."""
 
@@ -108,11 +109,13 @@ class Verification:
         checks: In the order of :data:`CHECK_IDS`, without ``licence``, which is for the layer above.
         statement: The generation or edit the file carries; None when it cannot be read.
         leaf_hash: Of that statement's entry; empty when it cannot be read.
+        part: ``mix``, or the name of the stem that the file is.
     """
 
     checks: tuple[Check, ...]
     statement: Statement[Predicate] | None
     leaf_hash: str
+    part: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +155,11 @@ def verify_file(path: Path, report: ManifestReport, trust: Trust, bundle: Eviden
     if report.ledger is None:
         reason = "the file carries no org.linernotes.ledger assertion that can be read: nothing ties it to a log"
         checks += [Check(name, "not-checked", reason) for name in CHECK_IDS[2:9]]
-        return Verification(tuple(checks), None, "")
+        return Verification(tuple(checks), None, "", MIX)
     evidence = Evidence.of(report.ledger)
     statement = _statement(evidence.entry)
     checks.append(_checked("c2pa-ledger", lambda: _ledger_detail(report, report.ledger, evidence, statement)))
-    content, sound = _sound(path, report, evidence, statement, trust, bundle)
+    content, sound, part = _sound(path, report, evidence, statement, trust, bundle)
     everything = (evidence.entry, evidence.signer)
     checks += [
         content,
@@ -166,7 +169,7 @@ def verify_file(path: Path, report: ManifestReport, trust: Trust, bundle: Eviden
         log_trust(trust, evidence.key, *everything),
         sound,
     ]
-    return Verification(tuple(checks), statement, evidence.entry.leaf_hash)
+    return Verification(tuple(checks), statement, evidence.entry.leaf_hash, part)
 
 
 def source_type_of(predicate: GenerationPredicate | EditPredicate) -> SourceType:
@@ -292,19 +295,23 @@ def _sound(
     statement: Statement[Predicate] | None,
     trust: Trust,
     bundle: EvidenceBundle | None,
-) -> tuple[Check, Check]:
-    """Checks 4 and 9, which hear the file; one that cannot be heard has been altered."""
+) -> tuple[Check, Check, str]:
+    """Checks 4 and 9, and which part it is; hear the file; one that cannot be heard was altered."""
     if statement is None or not isinstance(statement.predicate, GenerationPredicate | EditPredicate):
         nothing = "the entry in the manifest is not a generation or an edit"
-        return Check("content-digest", "fail", nothing), Check("fingerprint", "fail", nothing)
+        return Check("content-digest", "fail", nothing), Check("fingerprint", "fail", nothing), MIX
     try:
         audio = decode(path)
         found = content_digest(path, audio)
     except FingerprintError as error:
-        return Check("content-digest", "fail", str(error)), Check("fingerprint", "not-checked", "it cannot be heard")
+        return (
+            Check("content-digest", "fail", str(error)),
+            Check("fingerprint", "not-checked", "it cannot be heard"),
+            MIX,
+        )
     rendition = _rendition(path, evidence, trust, bundle)
     heard = _Heard(audio, found, statement.predicate.content, rendition, report.iscc or "")
-    return _content(heard), _fingerprint(heard)
+    return _content(heard), _fingerprint(heard), heard.part
 
 
 def _rendition(
@@ -336,8 +343,14 @@ class _Heard:
     soft_binding: str
 
     @property
-    def is_stem(self) -> bool:
-        return self.content_digest in {file.content_digest for file in self.stated.files if file.role == "stem"}
+    def part(self) -> str:
+        """``mix``, or the name of the stem that the file is."""
+        stems = (
+            file.name
+            for file in self.stated.files
+            if file.role == "stem" and file.content_digest == self.content_digest
+        )
+        return next(stems, MIX)
 
 
 def _content(heard: _Heard) -> Check:
@@ -352,8 +365,11 @@ def _content(heard: _Heard) -> Check:
             "package or an evidence file, and none that is proven came with this file"
         )
         return Check(name, "not-checked", detail)
-    if heard.content_digest == stated or heard.is_stem:
+    if heard.content_digest == stated:
         return Check(name, "pass", f"the sound is {heard.content_digest}")
+    if heard.part != MIX:
+        detail = f"the sound is {heard.content_digest}: the part {heard.part} alone, not the whole recording"
+        return Check(name, "pass", detail)
     return Check(name, "fail", f"the sound is {heard.content_digest}, and the statement is about {stated}")
 
 
@@ -366,7 +382,7 @@ def _fingerprint(heard: _Heard) -> Check:
         return Check(name, "not-checked", f"the audio cannot be fingerprinted: {error}")
     if digest(found.to_bytes()) == heard.stated.fingerprint.digest:
         return Check(name, "pass", f"identical to the recorded one, {code}")
-    stated = heard.soft_binding if heard.is_stem else heard.stated.fingerprint.iscc
+    stated = heard.soft_binding if heard.part != MIX else heard.stated.fingerprint.iscc
     bits = distance(code, stated)
     result: Result = "pass" if bits <= MAX_ISCC_DISTANCE else "fail"
     return Check(name, result, f"{code} differs from the stated {stated} in {bits} of 64 bits")

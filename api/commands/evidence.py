@@ -38,7 +38,8 @@ def verify(
         )
     else:
         rows = [(n, c.id, _MARK[c.result], c.detail) for n, c in enumerate(found.checks, 1)]
-        table(("", "check", "result", "detail"), rows, f"{file}: recording {found.recording_id or 'unknown'}")
+        title = f"{file}: recording {found.recording_id or 'unknown'}"
+        table(("", "check", "result", "detail"), rows, title if found.part == "mix" else f"{title}, only {found.part}")
     if not found.verified:
         raise typer.Exit(CHECK_FAILED)
 

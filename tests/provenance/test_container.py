@@ -74,37 +74,76 @@ def test_any_bytes_have_a_format_or_are_refused(data: bytes) -> None:
         assert media_type(data) in {WAV, FLAC, MP3, M4A}
 
 
-def chunk(store: bytes, *, kind: bytes = b"C2PA", size: int | None = None, padding: bytes = b"") -> io.BytesIO:
-    length = len(store) if size is None else size
-    return io.BytesIO(b"....." + kind + length.to_bytes(4, "little") + store + padding)
+def riff(*chunks: bytes) -> io.BytesIO:
+    return io.BytesIO(b"RIFF\0\0\0\0WAVE" + b"".join(chunks))
 
 
-def test_a_store_in_a_wav_is_its_chunks_content() -> None:
-    assert store_excluded_from_hash(chunk(b"store!"), WAV, 5, 14) == b"store!"
-    assert store_excluded_from_hash(chunk(b"store"), WAV, 5, 13) == b"store"
-    assert store_excluded_from_hash(chunk(b"store", padding=b"\0"), WAV, 5, 14) == b"store"
+def c2pa_chunk(store: bytes, kind: bytes = b"C2PA") -> bytes:
+    return kind + len(store).to_bytes(4, "little") + store + b"\0" * (len(store) % 2)
+
+
+DATA = c2pa_chunk(b"sounds", kind=b"data")
+AT = 12 + len(DATA)
+
+
+@pytest.mark.parametrize(("store", "length"), [(b"store!", 14), (b"store", 13), (b"store", 14)])
+def test_a_store_in_a_wav_is_its_chunks_content(store: bytes, length: int) -> None:
+    assert store_excluded_from_hash(riff(DATA, c2pa_chunk(store)), WAV, AT, length) == store
 
 
 @pytest.mark.parametrize(
-    ("file", "length"),
+    ("chunks", "start", "length"),
     [
-        (chunk(b"store!", kind=b"LIST"), 14),
-        (chunk(b"store!", size=5), 15),
-        (chunk(b"store!", size=7), 14),
-        (chunk(b"store!"), 13),
-        (chunk(b"store", padding=b"x"), 14),
-        (chunk(b"store!", padding=b"\0"), 15),
-        (chunk(b"store!"), 0),
+        ((DATA,), AT, 14),
+        ((DATA, c2pa_chunk(b"store!", kind=b"LIST")), AT, 14),
+        ((DATA, c2pa_chunk(b"store!")), AT, 13),
+        ((DATA, c2pa_chunk(b"store!")), AT, 15),
+        ((DATA, c2pa_chunk(b"store!")), AT - 1, 14),
+        ((DATA, c2pa_chunk(b"store!")), 0, 0),
+        ((DATA, c2pa_chunk(b"store!"), c2pa_chunk(b"decoy!")), AT, 14),
+        ((DATA, c2pa_chunk(b"store!"), c2pa_chunk(b"decoy!")), AT + 14, 14),
     ],
 )
-def test_more_or_less_than_a_chunk_is_refused(file: io.BytesIO, length: int) -> None:
+def test_any_other_range_or_a_second_store_is_refused(chunks: tuple[bytes, ...], start: int, length: int) -> None:
     with pytest.raises(CarrierError):
-        store_excluded_from_hash(file, WAV, 5, length)
+        store_excluded_from_hash(riff(*chunks), WAV, start, length)
 
 
-def test_a_store_in_a_tag_is_what_the_hash_leaves_out() -> None:
-    assert store_excluded_from_hash(io.BytesIO(b"..store!.."), FLAC, 2, 6) == b"store!"
-    assert store_excluded_from_hash(io.BytesIO(b"..store!.."), MP3, 2**70, 6) == b""
+def geob(store: bytes, mime: bytes = b"application/x-c2pa-manifest-store") -> bytes:
+    content = b"\0" + mime + b"\0c2pa\0c2pa manifest store\0" + store
+    return b"GEOB" + len(content).to_bytes(4) + b"\0\0" + content
+
+
+def id3(*frames: bytes, version: int = 3, flags: int = 0) -> io.BytesIO:
+    content = b"".join(frames) + bytes(20)
+    size = bytes([0, 0, len(content) >> 7, len(content) & 127])
+    return io.BytesIO(b"ID3" + bytes([version, 0, flags]) + size + content + b"sound")
+
+
+@pytest.mark.parametrize("media_type", [FLAC, MP3])
+@pytest.mark.parametrize("version", [3, 4])
+def test_a_store_in_a_tag_is_its_object(media_type: str, version: int) -> None:
+    file = id3(b"TIT2\0\0\0\2\0\0\0x", geob(b"store!"), version=version)
+    at = file.getvalue().index(b"store!")
+    assert store_excluded_from_hash(file, media_type, at, 6) == b"store!"
+    with pytest.raises(CarrierError, match="leaves out"):
+        store_excluded_from_hash(file, media_type, at, 7)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        id3(geob(b"store!"), geob(b"decoy!")),
+        id3(geob(b"store!", mime=b"image/png")),
+        id3(geob(b"store!"), flags=0x80),
+        id3(geob(b"store!"), version=2),
+        io.BytesIO(b"fLaC store!"),
+        io.BytesIO(b""),
+    ],
+)
+def test_a_tag_without_exactly_one_store_is_refused(file: io.BytesIO) -> None:
+    with pytest.raises(CarrierError):
+        store_excluded_from_hash(file, MP3, max(0, file.getvalue().find(b"store!")), 6)
 
 
 def box(kind: bytes, content: bytes, *, wide: bool = False) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.jumbf import find_fault
+from provenance.jumbf import find_fault, signing_certificate
 
 SUFFIX = bytes.fromhex("00110010800000aa00389b71")
 
@@ -48,8 +48,8 @@ class Store:
     more: bytes = b""
     ancestors: list[bytes] = field(default_factory=list)
 
-    def manifest(self) -> bytes:
-        return superbox(self.manifest_type, "urn:c2pa:1", self.assertions, self.claim, self.signature, self.more)
+    def manifest(self, name: str = "urn:c2pa:1") -> bytes:
+        return superbox(self.manifest_type, name, self.assertions, self.claim, self.signature, self.more)
 
     def build(self) -> bytes:
         return superbox(b"c2pa", self.label, *self.ancestors, self.manifest())
@@ -57,7 +57,31 @@ class Store:
 
 def test_a_well_formed_store_has_no_fault() -> None:
     assert find_fault(Store().build()) is None
-    assert find_fault(Store(ancestors=[Store().manifest(), Store(manifest_type=b"c2um").manifest()]).build()) is None
+    older = [Store().manifest("urn:c2pa:2"), Store(manifest_type=b"c2um").manifest("urn:c2pa:3")]
+    assert find_fault(Store(ancestors=older).build()) is None
+
+
+def test_two_manifests_or_assertions_of_one_name_are_a_fault() -> None:
+    """Engines read the last of them, and a reader that takes the first is told whatever a forger likes."""
+    assert "two manifests" in str(find_fault(Store(ancestors=[Store().manifest()]).build()))
+    one = superbox(b"cbor", "one", box(b"cbor", b"data"))
+    twice = superbox(b"c2as", "c2pa.assertions", one, one)
+    assert "two boxes of one name" in str(find_fault(Store(assertions=twice).build()))
+
+
+def test_the_certificate_is_that_of_the_last_manifest_only() -> None:
+    def signed(certificate: bytes) -> bytes:
+        protected = b"\xa2\x01\x26\x18\x21" + cbor_bytes(certificate)
+        content = b"\xd2\x84" + cbor_bytes(protected) + b"\xa0\xf6" + cbor_bytes(b"s" * 64)
+        return superbox(b"c2cs", "c2pa.signature", box(b"cbor", content))
+
+    genuine = Store(signature=signed(b"genuine")).manifest("urn:c2pa:0")
+    store = Store(signature=signed(b"active"), ancestors=[genuine]).build()
+    assert signing_certificate(store, "urn:c2pa:1") == b"active"
+    assert signing_certificate(store, "urn:c2pa:0") is None
+    assert signing_certificate(store + store, "urn:c2pa:1") is None
+    assert signing_certificate(Store().build(), "urn:c2pa:1") is None
+    assert signing_certificate(b"nonsense", "urn:c2pa:1") is None
 
 
 def test_an_older_claim_and_further_stores_are_known() -> None:

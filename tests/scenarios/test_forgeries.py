@@ -187,6 +187,38 @@ def test_a_borrowed_manifest_finds_no_recording(studio, linernotes, forger, tmp_
     assert shown.code == 3 or shown.json["found_by"] == "fingerprint"
 
 
+def test_a_file_that_only_contains_a_recording_is_not_that_recording(studio, linernotes, tmp_path) -> None:
+    audio = decode(studio.wav)
+    noise = np.random.default_rng(5).normal(0, 3000, (20 * audio.sample_rate, 2)).astype(np.int16)
+    mash = tmp_path / "mash.wav"
+    encode(Audio(np.concatenate([noise, audio.samples]), audio.sample_rate), mash, media_type="audio/wav")
+    for command in (("show",), ("check", "--use", "commercial-release", "--territory", "DE")):
+        done = linernotes(command[0], mash, *command[1:])
+        assert done.code == 3
+        assert "not true of the whole file" in done.err
+
+
+def test_a_stem_is_called_a_stem(studio, linernotes, policy, tmp_path) -> None:
+    linernotes("export", studio.recording_id, "-o", tmp_path / "stems", "--as", "stems")
+    stem = tmp_path / "stems" / "viola.flac"
+    done = linernotes("verify", stem, "--policy", policy, home=tmp_path / "empty")
+    assert done.code == 0
+    told = " ".join(done.out.split())
+    assert "only viola.flac" in told
+    assert "not the whole recording" in told
+
+
+def test_a_second_store_and_a_second_range_are_noticed(studio, forger, tmp_path, linernotes, policy) -> None:
+    """A decoy: the genuine store appended to a forged file, so that a careless reader finds it first."""
+    genuine = studio.wav.read_bytes()
+    at = genuine.index(b"C2PA", 12)
+    chunk = genuine[at : at + 8 + int.from_bytes(genuine[at + 4 : at + 8], "little")]
+    forged = resign(report_of(studio.wav), with_a_tone(decode(studio.wav)), tmp_path / "forged.wav", forger)
+    forged.write_bytes(forged.read_bytes() + chunk + b"\0" * (len(chunk) % 2))
+    found = failing(linernotes("verify", forged, "--policy", policy, "--json", home=tmp_path / "empty"))
+    assert {"c2pa-integrity", "c2pa-ledger"} <= found
+
+
 def test_an_excerpt_of_a_restricted_edit_gets_the_worst_verdict(studio, linernotes, tmp_path) -> None:
     score = read_midi(studio.midi)
     last = score.voices[3].notes[-1]
