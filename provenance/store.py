@@ -197,12 +197,6 @@ def recording_by_manifest(session: Session, manifest_id: str) -> Recording | Non
     return None if row is None else _recording(row)
 
 
-def children(session: Session, recording_id: str) -> list[Recording]:
-    """Return the recordings that were made by editing this one."""
-    query = select(recording).where(recording.c.parent_recording_id == recording_id).order_by(recording.c.log_index)
-    return [_recording(row) for row in session.execute(query)]
-
-
 def renditions(session: Session, recording_id: str) -> list[Rendition]:
     """Return the signed files of a recording, oldest first."""
     query = select(rendition).where(rendition.c.recording_id == recording_id).order_by(rendition.c.log_index)
