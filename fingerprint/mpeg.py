@@ -241,7 +241,7 @@ def _trailing_tag(data: bytes, end: int) -> int:
     if data[end - _TAG_V1_BYTES : end - _TAG_V1_BYTES + 3] == b"TAG" and end >= _TAG_V1_BYTES:
         return _TAG_V1_BYTES
     footer = data[max(0, end - _APE_BYTES) : end]
-    if footer[:8] == b"APETAGEX":
+    if len(footer) == _APE_BYTES and footer[:8] == b"APETAGEX":
         has_header = footer[23] & 0x80
         return int.from_bytes(footer[12:16], "little") + (_APE_BYTES if has_header else 0)
     appended = data[max(0, end - _TAG_V2_HEADER) : end]

@@ -1,6 +1,7 @@
 """Ogg files: pages, and the packets of the one audio stream inside (RFC 3533)."""
 
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, Literal
@@ -10,6 +11,9 @@ from fingerprint.errors import AudioError
 Codec = Literal["vorbis", "opus"]
 
 _PAGE: Final = struct.Struct("<4sBBqIIIB")
+_CHECKSUM: Final = slice(22, 26)
+_REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_ALL_ONES: Final = 0xFFFFFFFF
 _CONTINUED, _FIRST, _LAST = 1, 2, 4
 _FULL_SEGMENT: Final = 255
 _MAX_PACKET_BYTES: Final = 16 * 2**20
@@ -47,8 +51,8 @@ def packets(file: BinaryIO) -> Iterator[bytes]:
     other packets are not sound.
 
     Raises:
-        AudioError: The file is cut off or damaged, or holds no or several audio streams, or
-            another codec than Vorbis or Opus.
+        AudioError: The file is cut off or damaged (every page has a checksum), or holds no or
+            several audio streams, or another codec than Vorbis or Opus.
     """
     stream: _Stream | None = None
     for page in _pages(file):
@@ -102,14 +106,31 @@ def _pages(file: BinaryIO) -> Iterator[_Page]:
         position = file.tell() - len(head)
         if len(head) < _PAGE.size:
             raise _cut_off(position)
-        signature, _version, flags, _granule, serial, number, _checksum, count = _PAGE.unpack(head)
+        signature, _version, flags, _granule, serial, number, checksum, count = _PAGE.unpack(head)
         if signature != b"OggS":
             raise AudioError(f"the ogg file is damaged: there should be a page at byte {position}. Get the file again.")
         lacing = file.read(count)
         body = file.read(sum(lacing))
         if len(lacing) < count or len(body) < sum(lacing):
             raise _cut_off(position)
+        if page_checksum(head + lacing + body) != checksum:
+            raise AudioError(
+                f"the ogg file is damaged: the page at byte {position} does not have the checksum that it gives. "
+                "Get the file again."
+            )
         yield _Page(flags, serial, number, lacing, body)
+
+
+def page_checksum(page: bytes) -> int:
+    """The CRC-32 of a page, its own checksum field taken as zero (RFC 3533, section 6, field 7).
+
+    Ogg's CRC has zlib's polynomial with the most significant bit first and without inversion, so
+    it is zlib's over the bits in reverse, read in reverse.
+    """
+    blank = bytearray(page)
+    blank[_CHECKSUM] = bytes(4)
+    reverse = zlib.crc32(blank.translate(_REVERSED), _ALL_ONES) ^ _ALL_ONES
+    return int.from_bytes(reverse.to_bytes(4, "little").translate(_REVERSED))
 
 
 def _cut_off(position: int) -> AudioError:

@@ -151,15 +151,7 @@ def test_a_flipped_bit_of_sound_changes_the_digest_or_is_refused(
         digest = content_digest(path)
     except AudioError:
         return
-    if digest == content_digest(file_of(media_type)):
-        assert media_type == "audio/ogg"
-        assert_in_page_header(bytes(sound), position)
-
-
-def assert_in_page_header(data: bytes, position: int) -> None:
-    """Of an ogg file, only the position and the checksum of a page may change unnoticed."""
-    page = data.rindex(b"OggS", 0, position)
-    assert position - page in {4, *range(6, 14), *range(22, 26)}
+    assert digest != content_digest(file_of(media_type))
 
 
 def test_a_decoded_file_need_not_be_decoded_again(

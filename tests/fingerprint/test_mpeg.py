@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fingerprint import mpeg
@@ -97,6 +97,10 @@ def test_a_tag_that_is_longer_than_the_file() -> None:
 
 
 @given(st.binary(max_size=600))
+@example(b"APETAGEX")
+@example(b"3DI")
+@example(b"TAG")
+@example(b"123456LYRICS200")
 def test_any_bytes_are_a_stream_or_refused(content: bytes) -> None:
     try:
         stream = mpeg.read_stream(content)

@@ -23,6 +23,11 @@ def packets(data: bytes) -> list[bytes]:
     return list(ogg.packets(io.BytesIO(data)))
 
 
+def sealed(page: bytes) -> bytes:
+    """The page with the checksum that belongs to it."""
+    return page[:22] + ogg.page_checksum(page).to_bytes(4, "little") + page[26:]
+
+
 def test_the_same_packets_as_ffmpeg(ffmpeg: str, file_of: Callable[[MediaType], Path]) -> None:
     path = file_of("audio/ogg")
     command = (ffmpeg, "-v", "error", "-i", path, "-map", "0:a", "-c", "copy", "-f", "data", "-")
@@ -80,13 +85,15 @@ def test_packets_without_end_are_refused(vorbis: bytes) -> None:
     first_page = vorbis[: vorbis.index(b"OggS", 4)]
     body = b"\xff" * 256 + bytes(255 * 255)
     endless = (
-        b"OggS\x00"
-        + bytes([number > 1])
-        + bytes(8)
-        + first_page[14:18]
-        + number.to_bytes(2, "little")
-        + bytes(6)
-        + body
+        sealed(
+            b"OggS\x00"
+            + bytes([number > 1])
+            + bytes(8)
+            + first_page[14:18]
+            + number.to_bytes(2, "little")
+            + bytes(6)
+            + body
+        )
         for number in range(1, 300)
     )
     with pytest.raises(AudioError, match="that is no audio"):
@@ -98,5 +105,14 @@ def test_any_damage_is_audio_or_refused(vorbis: bytes, data: st.DataObject) -> N
     damaged = bytearray(vorbis[:9000])
     for position in data.draw(st.lists(st.integers(0, 400), max_size=8)):
         damaged[position] ^= data.draw(st.integers(1, 255))
+    first_page = sealed(bytes(damaged[: vorbis.index(b"OggS", 4)]))
     with pytest.raises(AudioError):
-        packets(bytes(damaged))
+        packets(first_page + damaged[len(first_page) :])
+
+
+@given(st.data())
+def test_any_flipped_bit_is_refused(vorbis: bytes, data: st.DataObject) -> None:
+    flipped = bytearray(vorbis)
+    flipped[data.draw(st.integers(0, len(vorbis) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    with pytest.raises(AudioError):
+        packets(bytes(flipped))
