@@ -12,6 +12,7 @@ from api import refusals
 from api.allowance import Allowances
 from api.jobs import Jobs
 from api.openapi import DESCRIPTION, TAGS, Interface
+from api.publishing import Publishing
 from api.routes import (
     audits,
     checks,
@@ -23,9 +24,12 @@ from api.routes import (
     log,
     recordings,
     registry,
+    statements,
+    tiles,
     verifications,
 )
 from api.service import Service, Workshop
+from api.submission import Intake
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -46,6 +50,7 @@ ROUTERS = (
     identifications.router,
     verifications.router,
     registry.router,
+    statements.router,
     log.entries,
 )
 
@@ -74,19 +79,23 @@ def create_app(home: Home) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
     app.include_router(log.open_to_all)
+    app.include_router(tiles.router)
     return app
 
 
 def _working(home: Home) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        jobs = Jobs(home)
+        jobs, publishing = Jobs(home), Publishing(home)
         await run_in_threadpool(lambda: home.credential)  # made here once, rather than by two threads at a time
+        publishing.start()
         await run_in_threadpool(jobs.start)
-        app.state.service = Service(home, jobs, Workshop())
+        app.state.service = Service(home, jobs, Workshop(), Intake(home))
         try:
             yield
         finally:
             await run_in_threadpool(jobs.stop)
+            await run_in_threadpool(publishing.stop)
+            home.time.close()
 
     return lifespan

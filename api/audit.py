@@ -13,15 +13,39 @@ from generator.score import content_digest
 from provenance import store
 from provenance.identity import file_digest
 from provenance.openscore import shipped_manifest
+from provenance.text import require_line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from api.home import Home
-    from provenance.corpus import CorpusItem, CorpusManifest, MembershipProof
+    from provenance.corpus import CorpusItem, CorpusManifest, Doubt, MembershipProof
     from provenance.store import Registration
 
 Answer = Literal["yes", "no", "cannot-tell"]
+MAX_NAME = 500
+FOUND = (
+    "Found by name; the proof is of the item with its digests. Others may have the same name: compare the item, or ask "
+    "by file to be sure."
+)
+ABSENT = (
+    "No composer of an item has this name or one like it, and the manifest is whole: its roots were recomputed. Who "
+    "goes by another name too is not found by this one; ask by file to be sure."
+)
+_BY_FILE = "Ask again by file, which needs no names."
+_DOUBTS: dict[Doubt, str] = {
+    "similar": f"No item has this name, and some have a similar one. {_BY_FILE}",
+    "script": "The name is written in other letters than the names of the manifest, so that they cannot be compared. "
+    f"Write it in those letters. {_BY_FILE}",
+    "initials": f"Initials and particles do not tell one composer from another. Give the family name. {_BY_FILE}",
+    "title": "No item has this title. A work goes by several titles, so that this proves nothing. Give the composer "
+    f"too. {_BY_FILE}",
+    "common-title": "Items have this title, and so have works of many composers. Say whose is meant: give the composer "
+    f"too. {_BY_FILE}",
+    "other-title": "Works by this composer are items, and none has this title. A work goes by several titles, so that "
+    f"this proves nothing. {_BY_FILE}",
+    "other-composer": f"An item has this title, and its composer has another name. {_BY_FILE}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +78,12 @@ def membership(
 
     Raises:
         UsageError: Nothing was asked, or the model's corpus is not on record.
+        TextError: A name that was asked for is no name.
     """
-    if (file is None) == (not title.strip() and not composer.strip()):
+    if (file is None) == (not title and not composer):
         raise UsageError("Ask for a file, or for a title or composer: --file F, or --title T and --composer C.")
+    title = require_line(title, "The title", most=MAX_NAME) if title else ""
+    composer = require_line(composer, "The composer", most=MAX_NAME) if composer else ""
     model_id = open_model(home, model).statement.model_id
     corpus, registration = _corpus(home, model)
     if file is not None:
@@ -76,6 +103,7 @@ def _by_file(path: Path, model_id: str, corpus: CorpusManifest, registration: Re
     else:
         proofs, unread = [of_file, of_content], ""
     found = [proof for proof in proofs if proof.present]
+    verdict: Answer
     if found:
         verdict, note = "yes", "Found by its " + ("file digest" if found[0].key == "file" else "musical content") + "."
     elif unread:
@@ -84,7 +112,7 @@ def _by_file(path: Path, model_id: str, corpus: CorpusManifest, registration: Re
         verdict, note = "no", "Neither this file nor its music, note for note, is an item. A changed copy is not found."
     items = tuple(proof.neighbours[0].item for proof in found[:1])
     shown = tuple(found[:1] or proofs)
-    return Membership(verdict, model_id, f"file {path.name}", items, shown, (), corpus, registration, note)  # type: ignore[arg-type]
+    return Membership(verdict, model_id, f"file {path.name}", items, shown, (), corpus, registration, note)
 
 
 def _by_name(
@@ -93,21 +121,18 @@ def _by_name(
     found = corpus.search(title=title, composer=composer)
     asked = ", ".join(f"{name} {value!r}" for name, value in (("title", title), ("composer", composer)) if value)
     proofs = tuple(corpus.prove("identifier", item.identifier) for item in found.found)
-    verdict: Answer = "yes" if found.found else "cannot-tell" if found.similar else "no"
-    note = {
-        "yes": "Found by name; the proof is of the item with its digests.",
-        "cannot-tell": "No item has this name, and some have a similar one. Ask again by file, which needs no names.",
-        "no": "No item of the manifest has this name, and the manifest is whole: its roots were recomputed. "
-        "A work under another title is not found; ask by file to be sure.",
-    }[verdict]
+    if found.found:
+        return Membership("yes", model_id, asked, found.found, proofs, (), corpus, registration, FOUND)
+    verdict: Answer = "cannot-tell" if found.doubt else "no"
+    note = _DOUBTS[found.doubt] if found.doubt else ABSENT
     return Membership(verdict, model_id, asked, found.found, proofs, found.similar, corpus, registration, note)
 
 
 def _corpus(home: Home, model: str) -> tuple[CorpusManifest, Registration]:
     statement = open_model(home, model).statement
     shipped = shipped_manifest()
-    with home.reading() as session:
-        registration = store.find_registration(session, "corpus", shipped.id)
+    with home.reading() as connection:
+        registration = store.find_registration(connection, "corpus", shipped.id)
     if not statement.corpus or registration is None or statement.roots != shipped.roots:
         raise UsageError(
             f"The corpus of the model {statement.model_id} is not on record here: nobody can tell what it learned "

@@ -12,6 +12,7 @@ from licensing.closure import (
     Corpus,
     CorpusItem,
     Edge,
+    File,
     Generation,
     Model,
     Node,
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _File(_Wire):
+    kind: Literal["file"] = "file"
+    id: str
+    unlike: str
+    other_log: str
 
 
 class _Recording(_Wire):
@@ -77,7 +85,7 @@ class _Contribution(_Wire):
 
 
 _Node = Annotated[
-    _Recording | _Generation | _Model | _Corpus | _Contribution,
+    _File | _Recording | _Generation | _Model | _Corpus | _Contribution,
     Field(discriminator="kind"),
 ]
 
@@ -92,13 +100,14 @@ class ClosureDocument(_Wire):
     ledger_root: str
 
 
-def closure_of(past: History, tree_size: int, tree_root: Digest) -> Closure:
+def closure_of(past: History, tree_size: int, tree_root: Digest, file: File | None = None) -> Closure:
     """Gather everything a recording came from.
 
     Args:
         past: The recording with its history.
         tree_size: Entries of the log it was read from.
         tree_root: Root of the log's tree at that size.
+        file: The file that is asked about, where it may be something else than the recording.
     """
     first, generation, model = past.recordings[0], past.steps[0].statement, past.model
     nodes: list[Node] = [
@@ -114,8 +123,13 @@ def closure_of(past: History, tree_size: int, tree_root: Digest) -> Closure:
     for each, edit in zip(past.recordings[1:], past.edits, strict=True):
         nodes.append(Contribution(each.leaf_hash, edit.party_id, edit.role, licence=_expression(edit.licence)))
         edges += [Edge(each.recording_id, edit.parent_recording_id), Edge(each.recording_id, each.leaf_hash)]
+    root = past.recordings[-1].recording_id
+    if file is not None:
+        nodes.append(file)
+        edges.append(Edge(file.id, root))
+        root = file.id
     return Closure(
-        root=past.recordings[-1].recording_id,
+        root=root,
         nodes=tuple(nodes),
         edges=tuple(edges),
         ledger_size=tree_size,
@@ -180,8 +194,10 @@ def _corpus(manifest: CorpusManifest) -> Corpus:
     return Corpus(manifest.id, manifest.title, items)
 
 
-def _written(node: Node) -> _Recording | _Generation | _Model | _Corpus | _Contribution:
+def _written(node: Node) -> _Node:
     match node:
+        case File():
+            return _File(id=node.id, unlike=node.unlike, other_log=node.other_log)
         case Recording():
             return _Recording(id=node.id, made_at=node.made_at)
         case Generation():
@@ -197,8 +213,10 @@ def _written(node: Node) -> _Recording | _Generation | _Model | _Corpus | _Contr
             return _Contribution(id=node.id, party=node.party, role=node.role, licence=node.licence)
 
 
-def _read(node: _Recording | _Generation | _Model | _Corpus | _Contribution) -> Node:
+def _read(node: _Node) -> Node:
     match node:
+        case _File():
+            return File(node.id, node.unlike, node.other_log)
         case _Recording():
             return Recording(node.id, node.made_at)
         case _Generation():

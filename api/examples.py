@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from api.schemas.erasure import ErasedField, Erasure
 from api.schemas.job import JobShown
 from api.schemas.lineage import ContributionShown, Lineage, LineageEdge, LineageNode
 from api.schemas.log import Health
@@ -19,8 +20,9 @@ from api.schemas.registry import (
     PartyList,
     PartyShown,
 )
-from api.schemas.request import CheckAsked, GenerationAsked, PartyAsked
+from api.schemas.request import CheckAsked, ErasureAsked, GenerationAsked, PartyAsked
 from api.schemas.rights import DutyShown, ReasonShown, VerdictShown
+from api.schemas.signing import Recorded
 from api.schemas.verification import CheckResult, Identification, MatchShown, VerificationReport
 from api.schemas.vocabulary import RuleShown, Vocabulary
 
@@ -231,6 +233,9 @@ VOCABULARY: Final = Vocabulary(
     forms=["D minor, F# major, key of B flat major"],
     note="Every other word of a prompt is reported as not understood.",
 )
+RECORDED: Final = Recorded(kind="key", leaf_hash=_LEAF, log_index=12)
+ERASURE_ASKED: Final = ErasureAsked(name=_RECORDING, fields=["prompt"])
+ERASED: Final = Erasure(erased=[ErasedField(leaf_hash=_LEAF, field="prompt", log_index=13)], left_to_do=[])
 CHECKPOINT: Final = (
     "linernotes.local/5e2f\n8\n5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OQ=\n\n— linernotes.local/5e2f OtRcfg…\n"
 )

@@ -6,34 +6,32 @@ the settings; a home's own log and test credential are accepted where that home 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from api.custody import Custody
 from api.errors import NothingThereError, UsageError
+from api.trusted_roots import read_roots
 from fingerprint.errors import FingerprintError
 from ledger.errors import LedgerError
 from ledger.policy import Policy
 from provenance import manifest
+from provenance.attestation import KeysAtHand, Trust, envelope_signature, log_trust, log_vkey, proven, timestamp
 from provenance.bundle import EvidenceBundle
+from provenance.check import Check
 from provenance.errors import EvidenceError, ManifestError, ProvenanceError, UnsupportedMediaError
-from provenance.package import EXPORT_EVIDENCE, Package, is_package, opened
+from provenance.key_evidence import KeyEvidence
+from provenance.package import EXPORT_EVIDENCE, INFO, Package, is_package, opened
 from provenance.predicate import CheckPredicate, EditPredicate, ExportPredicate, GenerationPredicate
-from provenance.verify import (
-    MIX,
-    Check,
-    Trust,
-    Verification,
-    envelope_signature,
-    log_trust,
-    proven,
-    verify_file,
-)
+from provenance.verify import MIX, Evidence, Verification, about_keys, verify_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from api.settings import Settings
+    from ledger.rotation import Succession
+    from provenance.manifest import ManifestReport
 
 EVIDENCE = "data/evidence.json"
 VERDICT = "data/verdict.json"
@@ -50,35 +48,58 @@ class Inspection:
         recording_id: As the evidence names it; empty when it names none.
         checks: Numbered by their order.
         part: ``mix``, or the name of the stem that the file is.
+        evident: Whether it carries evidence of a log; without, there is nothing to verify.
     """
 
     path: Path
     recording_id: str
     checks: tuple[Check, ...]
     part: str = MIX
+    evident: bool = True
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check failed."""
+        return any(check.result == "fail" for check in self.checks)
 
     @property
     def verified(self) -> bool:
-        """No check failed, and the file carries evidence of ours."""
-        return all(check.result != "fail" for check in self.checks)
+        """No check failed, and it carries evidence of a log."""
+        return self.evident and not self.failed
 
 
-def trust_of(settings: Settings, policy: Path | None = None, anchors: Path | None = None) -> Trust:
-    """Gather what the reader accepts, without opening the home's database.
+def trust_of(
+    settings: Settings,
+    policy: Path | None = None,
+    anchors: Path | None = None,
+    tsa_roots: Path | None = None,
+    keys: Path | None = None,
+) -> Trust:
+    """Gather what the reader accepts and knows, without opening the home's database.
+
+    Args:
+        settings: What is accepted where nothing else is named.
+        policy: C2SP tlog-policy.
+        anchors: PEM certificates.
+        tsa_roots: PEM certificates.
+        keys: Evidence of the log's keys; it has to hold under the policy.
 
     Raises:
         UsageError: A file that was named cannot be read, or is not what it must be.
     """
     policy = policy or settings.policy
     anchors = anchors or settings.trust_anchors
+    tsa_roots = tsa_roots or settings.tsa_roots
     own = settings.home / "keys"
-    own_log = own / "log.vkey"
     own_anchor = own / "c2pa" / "anchor.pem"
+    accepted, own_log = _policy(policy) if policy else None, Custody(own).published()
     return Trust(
-        policy=_policy(policy) if policy else None,
-        own_log=own_log.read_text(encoding="utf-8").strip() if own_log.is_file() else "",
+        policy=accepted,
+        own_log=own_log,
         anchors=_bytes(anchors) if anchors else None,
         own_anchors=own_anchor.read_bytes() if own_anchor.is_file() else None,
+        tsa_roots=read_roots(tsa_roots) if tsa_roots else None,
+        keys=_keys(keys, accepted, own_log) if keys else None,
     )
 
 
@@ -101,7 +122,13 @@ def inspect(path: Path, trust: Trust) -> Inspection:
     except (UnsupportedMediaError, ManifestError, EvidenceError) as error:
         raise UsageError(str(error)) from error
     licence = Check("licence", "not-checked", "a verdict travels in a package, not in a single file")
-    return Inspection(path, _recording_id(verification), (*verification.checks, licence), verification.part)
+    return Inspection(
+        path,
+        _recording_id(verification),
+        (*verification.checks, licence),
+        verification.part,
+        evident=bool(verification.leaf_hash),
+    )
 
 
 def _file(path: Path, trust: Trust, bundle: EvidenceBundle | None) -> Verification:
@@ -121,7 +148,7 @@ def _package(path: Path, package: Package, trust: Trust) -> Inspection:
     checks = [Check("package-integrity", "fail" if problems else "pass", whole)]
     checks += _read("package-signature", lambda: _export_checks(package, trust))
     try:
-        bundle = _bundle_of(package, EVIDENCE)
+        bundle = replace(_bundle_of(package, EVIDENCE), timestamps=_bundle_of(package, EXPORT_EVIDENCE).timestamps)
         master, *others = _audio_files(package)
         verification = _file(master, trust, bundle)
     except (UsageError, NothingThereError, ProvenanceError, FingerprintError) as error:
@@ -129,7 +156,7 @@ def _package(path: Path, package: Package, trust: Trust) -> Inspection:
         checks.append(Check("c2pa-integrity", "fail", detail))
         return Inspection(path, "", tuple(checks))
     checks += verification.checks
-    checks.append(_belongs(package, master, verification))
+    checks.append(_belongs(package, master, trust, bundle, verification))
     checks += _read("licence", lambda: [_licence(package, bundle, verification, trust)])
     checks += [_part(package, each, trust, bundle, verification.leaf_hash) for each in others]
     return Inspection(path, _recording_id(verification), tuple(checks))
@@ -150,38 +177,44 @@ def _without(root: Path, error: Exception) -> str:
 def _export_checks(package: Package, trust: Trust) -> list[Check]:
     """The export statement covers the list of files, and is itself in the log."""
     bundle = _bundle_of(package, EXPORT_EVIDENCE)
-    exports, keys = bundle.of_kind("export"), bundle.of_kind("key")
-    if len(exports) != 1 or len(keys) != 1:
+    exports, registered = bundle.of_kind("export"), bundle.of_kind("key")
+    if (len(exports), len(registered), len(bundle.exhibits)) != (1, 1, 2) or bundle.openings:
         return [Check("package-signature", "fail", f"{EXPORT_EVIDENCE} does not hold one export and one key statement")]
-    [(export, statement)], [(key, _)] = exports, keys
+    [(export, statement)], keys = exports, KeysAtHand((registered[0][0],))
     predicate = statement.predicate
     if not isinstance(predicate, ExportPredicate) or predicate.package_digest != package.digest:
         signed = getattr(predicate, "package_digest", "unknown")
         detail = f"the signed list of files is {signed}, and this package's is {package.digest}"
         return [Check("package-signature", "fail", detail)]
-    failed = [f"{check.id}: {check.detail}" for check in proven(export, key, Trust())]
-    signature = envelope_signature(export, key)
-    trusted = log_trust(trust, key, export)
+    if not package.is_described(predicate.recording_id, predicate.time[:10]):
+        detail = f"{INFO} does not say what the export statement says, or says more"
+        return [Check("package-signature", "fail", detail)]
+    failed = [f"{check.id}: {check.detail}" for check in proven(export, keys, Trust(keys=trust.keys))]
+    signature = envelope_signature(export, keys, trust)
+    trusted = log_trust(trust, keys, export)
+    stamped = timestamp(trust, keys, export, bundle)
     return [
         Check("package-signature", "fail" if failed else "pass", "; ".join(failed) or signature.detail),
         Check("package-log-trust", trusted.result, trusted.detail),
+        Check("package-timestamp", stamped.result, stamped.detail),
     ]
 
 
-def _belongs(package: Package, master: Path, verification: Verification) -> Check:
+def _belongs(package: Package, master: Path, trust: Trust, bundle: EvidenceBundle, verification: Verification) -> Check:
     """The export is of this recording, by the log that recorded it."""
     name = "package-recording"
     try:
-        bundle = _bundle_of(package, EXPORT_EVIDENCE)
-        [(_, export)], [(key, _)] = bundle.of_kind("export"), bundle.of_kind("key")
+        exported = _bundle_of(package, EXPORT_EVIDENCE)
+        [(_, export)], [(key, _)] = exported.of_kind("export"), exported.of_kind("key")
         report = manifest.read(master)
-    except (UsageError, ProvenanceError, ValueError) as error:
+        same_log = report is not None and log_vkey(key) in _log_keys(report, trust, bundle)
+    except (UsageError, ProvenanceError, LedgerError, ValueError) as error:
         return Check(name, "fail", f"the export statement cannot be read: {error}")
     if verification.part != MIX:
         return Check(name, "fail", f"the recording in the package is the part {verification.part} alone")
     if getattr(export.predicate, "of", "") != verification.leaf_hash:
         return Check(name, "fail", "the export statement is about another recording")
-    if report is None or report.ledger is None or report.ledger.key_envelope != key.envelope:
+    if not same_log:
         return Check(name, "fail", "the package was made by another log than the recording")
     return Check(name, "pass", "the export is of this recording, by the log that recorded it")
 
@@ -209,8 +242,7 @@ def _licence(package: Package, bundle: EvidenceBundle, verification: Verificatio
     if len(checks) != 1:
         return Check(name, "not-checked", "no verdict came with the package")
     [(exhibit, predicate)] = checks
-    key = next((each for each, _ in bundle.of_kind("key")), exhibit)
-    if failed := proven(exhibit, key, trust):
+    if failed := proven(exhibit, KeysAtHand(tuple(about_keys(bundle))), trust):
         return Check(name, "fail", f"the entry that records the verdict does not hold: {failed[0].detail}")
     opening = bundle.opening(exhibit.leaf_hash, "verdict")
     verdict = _part_bytes(package, VERDICT)
@@ -262,6 +294,21 @@ def _bundle(path: Path) -> EvidenceBundle:
 def _recording_id(verification: Verification) -> str:
     predicate = verification.statement.predicate if verification.statement else None
     return predicate.recording_id if isinstance(predicate, GenerationPredicate | EditPredicate) else ""
+
+
+def _log_keys(report: ManifestReport, trust: Trust, bundle: EvidenceBundle) -> set[str]:
+    """The keys of the log that recorded a file: the one it had then, and those it was handed over to."""
+    if report.ledger is None:
+        return set()
+    evidence = Evidence.of(report.ledger, bundle)
+    return {tenure.verifier.vkey for tenure in evidence.keys.log_of(trust, evidence.entry).tenures}
+
+
+def _keys(path: Path, policy: Policy | None, own_log: Succession | None) -> KeyEvidence:
+    try:
+        return KeyEvidence.open(_bytes(path), policy, own_log)
+    except EvidenceError as error:
+        raise UsageError(f"{path}: {error}") from error
 
 
 def _policy(path: Path) -> Policy:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ledger import fsck as ledger_fsck
-from ledger.envelope import Envelope, verify
+from ledger.envelope import Envelope
 from ledger.errors import LedgerError
 from ledger.fsck import FsckReport, Problem
 from provenance import store
 from provenance.errors import DisclosureError, ProvenanceError
 from provenance.identity import Digest
-from provenance.predicate import EditPredicate, GenerationPredicate, RenditionPredicate
+from provenance.keyring import Keyring
+from provenance.predicate import EditPredicate, ErasurePredicate, GenerationPredicate, RenditionPredicate
+from provenance.signed_entry import read_entry
 from provenance.statement import parse
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     from api.home import Home
     from ledger.entry import Entry
-    from ledger.keys import Verifier
     from provenance.predicate import Predicate
 
 
@@ -36,12 +37,14 @@ def fsck(home: Home, progress: Callable[[str, int, int], None] | None = None) ->
     """
     tell = progress or (lambda _stage, _done, _total: None)
     tell("rehashing the log", 0, 3)
-    reader = _Reader(home)
-    report = ledger_fsck.check(home.log, reader.inspect)
+    reader = _Reader()
+    report = ledger_fsck.check(home.log, reader.inspect, home.time.roots)
     problems, warnings = list(report.problems), list(report.warnings)
     tell("checking tables", 1, 3)
     problems += _projections(home) if not problems else []
-    problems += _openings(home, reader.commitments)
+    faults, missing = _openings(home, reader)
+    problems += faults
+    warnings += missing
     tell("checking stored files", 2, 3)
     found = _objects(home, reader.named)
     problems += found
@@ -56,24 +59,25 @@ def rebuild(home: Home) -> tuple[int, bool]:
         The number of entries folded, and whether the rows are the same as before.
     """
     folded = 0
-    with home.writing() as session:
-        before = store.projection_rows(session)
-        store.clear_projections(session)
+    with home.writing() as connection:
+        before = store.projection_rows(connection)
+        store.clear_projections(connection)
         for entry in home.log.entries():
             statement = parse(Envelope.parse(entry.data).payload)
-            store.fold(session, Digest("sha256:" + entry.leaf_hash.hex()), entry.index, statement)
+            store.fold(connection, Digest("sha256:" + entry.leaf_hash.hex()), entry.index, statement)
             folded += 1
-        same = store.projection_rows(session) == before
+        same = store.projection_rows(connection) == before
     return folded, same
 
 
 class _Reader:
     """Reads every entry once, and remembers what it will be held against."""
 
-    def __init__(self, home: Home) -> None:
-        self.keys: dict[str, Verifier] = {home.service.keyid: home.service.verifier}
+    def __init__(self) -> None:
+        self.ring = Keyring()
         self.named: dict[str, str] = {}
-        self.commitments: dict[str, str] = {}
+        self.commitments: dict[tuple[str, str], str] = {}
+        self.erased: set[tuple[str, str]] = set()
         self.made: dict[str, str] = {}
         self.sealed: set[str] = set()
 
@@ -81,41 +85,35 @@ class _Reader:
         """Check one entry; called by the ledger in log order."""
         where = f"entry {entry.index}"
         try:
-            envelope = Envelope.parse(entry.data)
-            statement = parse(envelope.payload)
-            self._require_signature(envelope)
+            signed = read_entry(entry.index, entry.data, self.ring.keys)
+            self.ring = self.ring.after(signed)
         except (LedgerError, ProvenanceError) as error:
             return [Problem(str(error), where)]
-        self._note(statement.predicate, "sha256:" + entry.leaf_hash.hex(), where)
+        self._note(signed.statement.predicate, signed.leaf_hash, where)
         return []
-
-    def _require_signature(self, envelope: Envelope) -> None:
-        [signature] = envelope.signatures
-        verifier = self.keys.get(signature.keyid)
-        if verifier is None:
-            raise ProvenanceError(f"It is signed with {signature.keyid}, which is not registered.")
-        verify(envelope, verifier)
 
     def _note(self, predicate: Predicate, leaf: str, where: str) -> None:
         for field, value in predicate:
             if isinstance(value, str) and value.startswith("hmac-sha256:"):
-                self.commitments[value] = f"{where}, {field}"
+                self.commitments[leaf, field] = value
         if isinstance(predicate, GenerationPredicate | EditPredicate):
             self.named |= {file.asset_digest: where for file in predicate.content.files}
             self.made[leaf] = predicate.recording_id
+        elif isinstance(predicate, ErasurePredicate):
+            self.erased |= {(predicate.of, field) for field in predicate.fields}
         elif isinstance(predicate, RenditionPredicate):
             self.named[predicate.asset_digest] = where
             self.sealed.add(predicate.of)
 
 
 def _projections(home: Home) -> list[Problem]:
-    with store.scratch() as session:
+    with store.scratch() as connection:
         for entry in home.log.entries():
             statement = parse(Envelope.parse(entry.data).payload)
-            store.fold(session, Digest("sha256:" + entry.leaf_hash.hex()), entry.index, statement)
-        expected = store.projection_rows(session)
-    with home.reading() as session:
-        found = store.projection_rows(session)
+            store.fold(connection, Digest("sha256:" + entry.leaf_hash.hex()), entry.index, statement)
+        expected = store.projection_rows(connection)
+    with home.reading() as connection:
+        found = store.projection_rows(connection)
     problems: list[Problem] = []
     for table, rows in expected.items():
         differing = set(rows) ^ set(found[table])
@@ -126,19 +124,26 @@ def _projections(home: Home) -> list[Problem]:
     return problems
 
 
-def _openings(home: Home, commitments: dict[str, str]) -> list[Problem]:
+def _openings(home: Home, reader: _Reader) -> tuple[list[Problem], list[Problem]]:
+    """Problems with what is held, and warnings of what is not."""
     problems: list[Problem] = []
-    with home.reading() as session:
-        openings = store.all_openings(session)
+    with home.reading() as connection:
+        openings = store.all_openings(connection)
+    held = set()
     for leaf, field, opening in openings:
         where = f"opening of {field} of {leaf}"
+        held.add((leaf, field))
         try:
             opening.check()
         except DisclosureError as error:
             problems.append(Problem(str(error), where))
-        if opening.commitment not in commitments:
-            problems.append(Problem("no entry of the log holds this commitment", where))
-    return problems
+        if reader.commitments.get((leaf, field)) != opening.commitment:
+            problems.append(Problem("no entry of the log holds this commitment there", where))
+        if (leaf, field) in reader.erased:
+            problems.append(Problem("an entry of the log says that it was erased; erase it again", where))
+    what = "it is not held here, and no entry says that it was erased: it was signed elsewhere, or lost"
+    missing = sorted(reader.commitments.keys() - held - reader.erased)
+    return problems, [Problem(what, f"opening of {field} of {leaf}") for leaf, field in missing]
 
 
 def _objects(home: Home, named: dict[str, str]) -> list[Problem]:

@@ -87,10 +87,10 @@ class Jobs:
             HomeBusyError: Another service works for this home.
         """
         self._lock = _exclusive(self.home)
-        with self.home.writing() as session:
-            left = [*store.jobs_in_state(session, "running"), *store.jobs_in_state(session, "queued")]
+        with self.home.writing() as connection:
+            left = [*store.jobs_in_state(connection, "running"), *store.jobs_in_state(connection, "queued")]
             for job in left:
-                store.change_job(session, job.job_id, state="queued", stage="queued", done=0)
+                store.change_job(connection, job.job_id, state="queued", stage="queued", done=0)
         for job in left:
             self._queue.put(job.job_id)
         self._worker.start()
@@ -116,13 +116,13 @@ class Jobs:
         open_model(self.home, request.model)
         text = json.dumps(asdict(request), sort_keys=True)
         job = Job(new_id(), "queued", text, "queued", 0, 1, "", "", now(), call.fingerprint if call else None)
-        with self.home.writing() as session:
-            known = store.job_called(session, call.name) if call else None
+        with self.home.writing() as connection:
+            known = store.job_called(connection, call.name) if call else None
             if known is not None and known.idempotency_key != job.idempotency_key:
                 raise JobError("This Idempotency-Key was used for another request; give each request its own.")
             if known is not None:
                 return known
-            store.add_job(session, job)
+            store.add_job(connection, job)
         self._queue.put(job.job_id)
         return job
 
@@ -132,8 +132,8 @@ class Jobs:
         Raises:
             NothingThereError: There is none of that id.
         """
-        with self.home.reading() as session:
-            job = store.find_job(session, job_id)
+        with self.home.reading() as connection:
+            job = store.find_job(connection, job_id)
         if job is None:
             raise NothingThereError(f"There is no job {job_id[:80]!r}.")
         return job
@@ -142,8 +142,8 @@ class Jobs:
         """Describe a job; words of its prompt come from the private tables, while they are there."""
         made = RecordingMade.model_validate_json(job.result) if job.result else None
         if made is not None:
-            with self.home.reading() as session:
-                words = provenance_store.openings(session, made.leaf_hash).get("unmatched_words")
+            with self.home.reading() as connection:
+                words = provenance_store.openings(connection, made.leaf_hash).get("unmatched_words")
             made = made.model_copy(update={"unmatched_words": words.value.split() if words else []})
         return JobShown(
             job_id=job.job_id,
@@ -183,8 +183,8 @@ class Jobs:
             self._change(job, state="done", stage="done", done=1, total=1, result=result, request="")
 
     def _change(self, job: Job, **values: str | int) -> None:
-        with self.home.writing() as session:
-            store.change_job(session, job.job_id, **values)
+        with self.home.writing() as connection:
+            store.change_job(connection, job.job_id, **values)
 
 
 def require_alone(home: Home) -> None:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import rfc8785
 
 from api.errors import UsageError
+from api.files import require_usable
 from api.history import history, rendition_of
 from api.inspection import CLOSURE, EVIDENCE, VERDICT
+from api.key_exhibits import keys_along
 from api.lineage import lineage_of
 from api.rights import check, closure_document
 from api.seal import ENDINGS, MASTER, Part, hand_out, rendition, seal
@@ -21,7 +23,7 @@ from fingerprint.errors import InsufficientEvidenceError
 from fingerprint.iscc import audio_code
 from provenance import package, store
 from provenance.bundle import DisclosedOpening, EvidenceBundle
-from provenance.identity import Digest, now
+from provenance.identity import Digest
 from provenance.predicate import ExportPredicate
 from provenance.statement import Statement, Subject, header
 
@@ -87,23 +89,21 @@ def export(home: Home, recording: Recording, target: Path, question: Question, p
     """
     _require_free(target)
     past = history(home, recording)
+    if home.time.covering(recording.log_index) is None:  # asked while the package is made
+        home.time.submit(home.log.checkpoint(), now=True)
     checked = check(home, recording, question)
     with home.objects.staging() as folder:
         root = folder / "package"
         stems = _sealed_stems(home, folder, past, progress)
         progress("gathering evidence", 0, 1)
         _write_payload(home, root, past, recording, checked, stems)
-        whole = package.begin(
-            root,
-            description="A recording with its provenance, by Liner Notes",
-            recording_id=recording.recording_id,
-            date=now()[:10],
-        )
+        whole = package.begin(root)
         package_digest = whole.digest
         draft = _statement(home, recording, whole, checked)
         [receipt] = home.append([draft])
-        evidence = EvidenceBundle((home.exhibit(home.service_key_leaf), home.exhibit(draft.leaf_hash)))
-        package.finish(whole, evidence.to_bytes())
+        evidence = _export_evidence(home, recording, draft, receipt.index)
+        made = draft.statement.predicate
+        package.finish(whole, evidence.to_bytes(), recording_id=recording.recording_id, date=made.time[:10])
         files = tuple(str(p.relative_to(root)) for p in sorted(root.rglob("*")) if p.is_file())
         progress("writing", 0, 1)
         _place(whole, folder, target)
@@ -198,18 +198,28 @@ def _write_payload(
 
 def _evidence(home: Home, past: History, checked: Checked) -> EvidenceBundle:
     """Every statement of the recording's past, with its proof."""
-    leaves = [home.service_key_leaf, home.signer_exhibit.leaf_hash, past.generation.model]
+    leaves = [home.signer_exhibit.leaf_hash, past.generation.model]
     model = past.model
     leaves += [model.corpus] if model.corpus else []
-    with home.reading() as session:
+    with home.reading() as connection:
         for each in past.recordings:
             leaves += [
-                leaf for leaf, _, kind in store.leaves_about(session, each.recording_id) if kind not in _LEFT_OUT
+                leaf for leaf, _, kind in store.leaves_about(connection, each.recording_id) if kind not in _LEFT_OUT
             ]
     leaves += [edit.party for edit in past.edits]
     leaves.append(checked.leaf_hash)
     opening = DisclosedOpening(Digest(checked.leaf_hash), "verdict", checked.opening)
-    return EvidenceBundle(tuple(home.exhibit(leaf) for leaf in dict.fromkeys(leaves)), (opening,))
+    exhibits = (home.exhibit(leaf) for leaf in dict.fromkeys(leaves))
+    return EvidenceBundle((*keys_along(home, *leaves), *exhibits), (opening,))
+
+
+def _export_evidence(home: Home, recording: Recording, draft: Draft, index: int) -> EvidenceBundle:
+    """The export statement with its proof, and by when it and the recording had been made."""
+    exhibits = (home.exhibit(home.service_key_leaf), home.exhibit(draft.leaf_hash))
+    home.time.submit(home.log.checkpoint(), now=True)
+    home.time.wait_for(index + 1)
+    stamped = (home.stamped(leaf) for leaf in (recording.leaf_hash, draft.leaf_hash))
+    return EvidenceBundle(exhibits, timestamps=tuple(each for each in stamped if each is not None))
 
 
 _LEFT_OUT = frozenset({"check", "export"})
@@ -235,6 +245,7 @@ def _files(past: History, role: str) -> list[File]:
 
 
 def _require_free(target: Path) -> None:
+    require_usable(target)
     if target.exists():
         raise UsageError(f"{target} exists already. Choose another name, or remove it: a package is never added to.")
     if not target.absolute().parent.is_dir():

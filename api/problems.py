@@ -20,9 +20,17 @@ from api.errors import (
 )
 from fingerprint.errors import FingerprintError, InsufficientEvidenceError
 from generator.errors import GeneratorError
-from ledger.errors import DatabaseBusyError, DatabaseUnavailableError, LedgerError, NoSuchEntryError
+from ledger.errors import (
+    DatabaseBusyError,
+    DatabaseUnavailableError,
+    EntryError,
+    LedgerError,
+    NoSuchEntryError,
+    NotPublishedError,
+    TileError,
+)
 from licensing.errors import LicensingError
-from provenance.errors import ObjectError, ProvenanceError, UnknownRecordingError
+from provenance.errors import ObjectError, OversizedEntryError, ProvenanceError, UnknownRecordingError
 
 TYPE_PREFIX: Final = "https://linernotes.org/problems/"
 KNOWN: Final = (ApiError, LedgerError, FingerprintError, GeneratorError, ProvenanceError, LicensingError)
@@ -45,11 +53,15 @@ _STATUS: Final[tuple[tuple[type[Exception], HTTPStatus], ...]] = (
     (NothingThereError, HTTPStatus.NOT_FOUND),
     (UnknownRecordingError, HTTPStatus.NOT_FOUND),
     (NoSuchEntryError, HTTPStatus.NOT_FOUND),
+    (TileError, HTTPStatus.NOT_FOUND),
+    (NotPublishedError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (EntryError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (InsufficientEvidenceError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (FingerprintError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (GeneratorError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (LicensingError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (OversizedEntryError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (ProvenanceError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 

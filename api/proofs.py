@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.errors import NothingThereError, UsageError
+from api.key_exhibits import keys_along
 from api.schemas.log import ProofWritten
 from ledger.checkpoint import Checkpoint
 from ledger.note import Note
 from provenance import store
-from provenance.bundle import EvidenceBundle
+from provenance.bundle import EvidenceBundle, StampedEntry
 from provenance.errors import UnknownRecordingError
 from provenance.identity import digest_bytes, file_digest
+from provenance.predicate import RenditionPredicate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from api.home import Home
     from ledger.entry import Entry
+    from provenance.store import Rendition
 
 
 def write_proof(home: Home, name: str, output: Path) -> ProofWritten:
@@ -34,7 +37,7 @@ def write_proof(home: Home, name: str, output: Path) -> ProofWritten:
         UnknownRecordingError: The log has no such leaf.
     """
     entry = _entry(home, name)
-    proof = home.log.tlog_proof(entry.index)
+    proof = home.proof(entry.index)
     try:
         output.write_bytes(proof.format())
     except OSError as error:
@@ -73,15 +76,23 @@ def write_evidence(home: Home, file: Path, output: Path) -> str:
     """
     try:
         asset = file_digest(file)
-        with home.reading() as session:
-            found = store.rendition_by_asset(session, asset)
+        with home.reading() as connection:
+            found = store.rendition_by_asset(connection, asset)
         if found is None:
             raise NothingThereError(f"{file} was not handed out by {home.root}: no entry is about exactly these bytes.")
-        leaves = (home.service_key_leaf, found.leaf_hash)
-        output.write_bytes(EvidenceBundle(tuple(home.exhibit(leaf) for leaf in leaves)).to_bytes())
+        timestamps = _timestamps(home, found)
+        keys = keys_along(home, found.leaf_hash, *(each.leaf_hash for each in timestamps))
+        output.write_bytes(EvidenceBundle((*keys, home.exhibit(found.leaf_hash)), timestamps=timestamps).to_bytes())
     except OSError as error:
         raise UsageError(f"{error.filename or file} cannot be used: {error.strerror}.") from error
     return found.leaf_hash
+
+
+def _timestamps(home: Home, found: Rendition) -> tuple[StampedEntry, ...]:
+    """By when what the file is a rendition of had been made, where an authority vouches for it."""
+    rendition = home.statement(found.leaf_hash).predicate
+    stamped = home.stamped(rendition.of) if isinstance(rendition, RenditionPredicate) else None
+    return (stamped,) if stamped else ()
 
 
 def _entry(home: Home, name: str) -> Entry:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
 
     from api.home import Draft, Home
     from api.weights import OpenedModel
@@ -232,8 +232,8 @@ def _generation(home: Home, model: OpenedModel, request: GenerationRequest, plan
 
 
 def _party(home: Home, party_id: str) -> Registration:
-    with home.reading() as session:
-        found = store.find_registration(session, "party", party_id)
+    with home.reading() as connection:
+        found = store.find_registration(connection, "party", party_id)
     if found is None:
         raise UsageError(f"There is no party {party_id[:80]!r}. Register the person: linernotes party add --name NAME")
     return found
@@ -337,9 +337,9 @@ def _bits(master: Path) -> int:
     return 16 if decode(master).samples.dtype == np.int16 else 24
 
 
-def _indexed(home: Home, draft: Draft, measured: Measured) -> Callable[[Session, Sequence[Receipt]], None]:
-    def within(session: Session, _receipts: Sequence[Receipt]) -> None:
-        home.index.add(session, made_by(draft).recording_id, measured.fingerprint)
+def _indexed(home: Home, draft: Draft, measured: Measured) -> Callable[[Connection, Sequence[Receipt]], None]:
+    def within(connection: Connection, _receipts: Sequence[Receipt]) -> None:
+        home.index.add(connection, made_by(draft).recording_id, measured.fingerprint)
 
     return within
 

@@ -17,14 +17,21 @@ if TYPE_CHECKING:
 
     from api.home import Home
 
+MAX_INDEX = 2**63 - 1
 FOUND = "The clip is from this recording. A re-played or re-sung copy is another recording, and is not found."
 NOTHING = "No recording of this home sounds like the clip. A re-played copy is another recording, and is not found."
 
 
 def page(home: Home, *, before: int | None = None, limit: int = 50) -> RecordingPage:
-    """Return recordings, newest first, below a log index."""
-    with home.reading() as session:
-        found = store.recordings(session, before=before, limit=limit + 1)
+    """Return recordings, newest first, below a log index.
+
+    Raises:
+        UsageError: No log has such an index.
+    """
+    if before is not None and not 0 <= before <= MAX_INDEX:
+        raise UsageError("A log index is a number from 0 to 2^63-1. List the newest recordings, and go on from there.")
+    with home.reading() as connection:
+        found = store.recordings(connection, before=before, limit=limit + 1)
     shown = [RecordingShown.of(each) for each in found[:limit]]
     return RecordingPage(recordings=shown, next=str(shown[-1].log_index) if len(found) > limit else "")
 

@@ -23,7 +23,6 @@ from provenance.statement import Statement, Subject, header
 
 if TYPE_CHECKING:
     from generator.model import ModelCard
-    from ledger.keys import Ed25519Signer
     from provenance.corpus import CorpusManifest
     from provenance.credential import Credential
 
@@ -88,25 +87,16 @@ def model_statement(
     return Statement((Subject(card.id, Digest(card.weights_digest)),), predicate)
 
 
-def key_statement(key: Ed25519Signer, log_vkey: str) -> Statement[KeyPredicate]:
-    """Return the statement that puts a home's signing key on record."""
-    return _registered("service", "ed25519", key.verifier.public_key, log_vkey)
-
-
 def certificate_statement(credential: Credential, log_vkey: str) -> Statement[KeyPredicate]:
     """Return the statement that puts the certificate of a C2PA signer on record."""
-    return _registered("c2pa", "x509", credential.certificate, log_vkey)
-
-
-def _registered(role: str, algorithm: str, public_key: bytes, log_vkey: str) -> Statement[KeyPredicate]:
-    keyid = digest(public_key)
+    keyid = digest(credential.certificate)
     predicate = KeyPredicate.model_validate(
         header(KeyPredicate)
         | {
-            "role": role,
-            "algorithm": algorithm,
+            "role": "c2pa",
+            "algorithm": "x509",
             "keyid": keyid,
-            "public_key": base64.b64encode(public_key).decode(),
+            "public_key": base64.b64encode(credential.certificate).decode(),
             "log_vkey": log_vkey,
         }
     )

@@ -21,10 +21,14 @@ from licensing.party import parse_ipi, parse_isni
 from provenance import store
 from provenance.identity import digest
 from provenance.predicate import CorpusPredicate, ModelPredicate, PartyPredicate
+from provenance.text import require_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from api.audit import Membership as Found
     from api.home import Home
+    from provenance.disclosure import Opening
     from provenance.store import Registration
 
 MAX_NAME = 500
@@ -34,15 +38,15 @@ def add_party(home: Home, name: str, *, kind: str = "person", isni: str = "", ip
     """Register a person or organisation; the name and numbers stay private.
 
     Raises:
-        UsageError: There is no name, or it is too long, or the kind is unknown.
+        UsageError: The kind is unknown.
+        TextError: The name is none: empty, too long, or with characters that no name has.
         LicensingError: The ISNI or IPI has a wrong check digit; the message suggests the right one.
     """
     if kind not in {"person", "organisation"}:
         raise UsageError(f"A party is a person or an organisation, not {kind[:40]!r}.")
-    if not name.strip() or len(name) > MAX_NAME:
-        raise UsageError(f"A party has a name of 1 to {MAX_NAME} characters.")
+    name = require_line(name, "The name of a party", most=MAX_NAME)
     statement, openings = party_statement(
-        kind, name.strip(), isni=parse_isni(isni) if isni else "", ipi=parse_ipi(ipi) if ipi else ""
+        kind, name, isni=parse_isni(isni) if isni else "", ipi=parse_ipi(ipi) if ipi else ""
     )
     home.append([home.sign(statement, openings)])
     return next(party for party in parties(home).parties if party.party_id == statement.predicate.party_id)
@@ -50,23 +54,28 @@ def add_party(home: Home, name: str, *, kind: str = "person", isni: str = "", ip
 
 def parties(home: Home) -> PartyList:
     """List the parties, with the names this home keeps for them."""
-    with home.reading() as session:
-        found = store.registrations(session, "party")
-        names = {each.leaf_hash: store.openings(session, each.leaf_hash) for each in found}
-    return PartyList(parties=[_party(home, each, names[each.leaf_hash]["name"].value) for each in found])
+    with home.reading() as connection:
+        found = store.registrations(connection, "party")
+        names = {each.leaf_hash: store.openings(connection, each.leaf_hash) for each in found}
+    return PartyList(parties=[_party(home, each, _name(names[each.leaf_hash])) for each in found])
+
+
+def _name(openings: Mapping[str, Opening]) -> str:
+    """The name of a party; empty where it was erased, or never known here."""
+    return openings["name"].value if "name" in openings else ""
 
 
 def models(home: Home) -> ModelList:
     """List the models on record."""
-    with home.reading() as session:
-        found = store.registrations(session, "model")
+    with home.reading() as connection:
+        found = store.registrations(connection, "model")
     return ModelList(models=[_model(home, each) for each in found])
 
 
 def corpora(home: Home) -> CorpusList:
     """List the corpora on record."""
-    with home.reading() as session:
-        found = store.registrations(session, "corpus")
+    with home.reading() as connection:
+        found = store.registrations(connection, "corpus")
     return CorpusList(corpora=[_corpus(home, each) for each in found])
 
 
@@ -99,7 +108,7 @@ def membership_answer(found: Found) -> Membership:
         items=items,
         proof=proofs[0] if proofs else None,
         proofs=proofs,
-        candidates=[f"{item.composer}: {item.title}" for item in found.candidates],
+        candidates=list(dict.fromkeys(f"{item.composer}: {item.title}" for item in found.candidates)),
         corpus_root=root,
         corpus_id=found.corpus.id,
         leaf_hash=found.registration.leaf_hash,

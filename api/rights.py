@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from api.closure import closure_document, closure_from_document, closure_of
 from api.history import history
 from api.history import recording as recording_of
-from api.schemas.rights import DutyShown, ReasonShown, VerdictShown
+from api.schemas.rights import DutyShown, ForeignManifestShown, ReasonShown, VerdictShown
 from ledger.checkpoint import Checkpoint
 from ledger.note import Note
+from licensing.closure import File
 from licensing.errors import LicensingError
 from licensing.policy import Policy, load_policy, shipped_policy
 from licensing.question import Question, parse_question
@@ -24,8 +25,8 @@ from provenance.predicate import CheckPredicate
 from provenance.statement import Statement, Subject, header
 
 if TYPE_CHECKING:
-    from api.history import Found
     from api.home import Home
+    from api.recognition import ForeignManifest, Found
     from licensing.closure import Closure
     from provenance.store import Recording
 
@@ -49,9 +50,9 @@ class Checked:
 
     def answer(self, found: Found | None = None) -> VerdictShown:
         """Describe the verdict, and how the recording it is about was found."""
-        question = self.verdict.question
+        question, recording_id = self.verdict.question, self.closure.recording().id
         return VerdictShown(
-            recording_id=self.closure.root,
+            recording_id=recording_id,
             verdict=self.verdict.result.value,
             use=question.use.value,
             territory=question.territory.code,
@@ -68,7 +69,8 @@ class Checked:
             leaf_hash=self.leaf_hash,
             log_index=self.log_index,
             found_by=found.by if found else "id",
-            also=[each for each in found.candidates if each != self.closure.root] if found else [],
+            also=[each for each in found.candidates if each != recording_id] if found else [],
+            foreign_manifest=_shown(found.foreign) if found and found.foreign else None,
         )
 
 
@@ -100,20 +102,33 @@ def check_found(home: Home, found: Found, question: Question) -> Checked:
     """Decide about a file: where it may be one of several recordings, the worst verdict counts.
 
     An excerpt of an edit sounds like the recording it was made from; nobody can tell which of the two was
-    meant, so what the file may be used for is what every one of them may be used for.
+    meant, so what the file may be used for is what every one of them may be used for. A file that is not shown to
+    be the recording, or that another log claims, is decided about as a file of which that is not known.
 
     Raises:
         LicensingError: As for :func:`check`.
     """
-    candidates = [recording_of(home, each) for each in found.candidates]
-    decided = [(each, *_decided(home, each, question)) for each in candidates]
+    file, candidates = _in_doubt(found), [recording_of(home, each) for each in found.candidates]
+    decided = [(each, *_decided(home, each, question, file)) for each in candidates]
     worst = max(decided, key=lambda each: each[2].result.severity)
     return _recorded(home, *worst)
 
 
-def _decided(home: Home, recording: Recording, question: Question) -> tuple[Closure, Verdict]:
+def _in_doubt(found: Found) -> File | None:
+    """The file, where it is not known to be the recording and nobody else's."""
+    other_log = found.foreign.log if found.foreign else ""
+    return File(found.asset_digest, found.unlike, other_log) if found.unlike or other_log else None
+
+
+def _shown(foreign: ForeignManifest) -> ForeignManifestShown:
+    return ForeignManifestShown(
+        manifest_id=foreign.manifest_id, log=foreign.log, recording_id=foreign.recording_id, signer=foreign.signer
+    )
+
+
+def _decided(home: Home, recording: Recording, question: Question, file: File | None = None) -> tuple[Closure, Verdict]:
     tree = Checkpoint.parse(Note.parse(home.log.checkpoint()).text)
-    closure = closure_of(history(home, recording), tree.size, Digest("sha256:" + tree.root_hash.hex()))
+    closure = closure_of(history(home, recording), tree.size, Digest("sha256:" + tree.root_hash.hex()), file)
     return closure, decide(closure, question, shipped_table(), policy_of(home.settings.rights_policy))
 
 

@@ -9,12 +9,20 @@ from io import BufferedReader
 from typing import TYPE_CHECKING
 
 from api.errors import UsageError
+from api.key_exhibits import keys_along
 from fingerprint.audio import encode
 from fingerprint.digest import content_digest
 from fingerprint.media import LOSSLESS, MediaType
 from fingerprint.wav import WavStream
 from provenance import manifest
-from provenance.assertion import LedgerEvidence, MiningPermission, ModelReference, SoftwareAgent, TrainingMining
+from provenance.assertion import (
+    LedgerEvidence,
+    LoggedStatement,
+    MiningPermission,
+    ModelReference,
+    SoftwareAgent,
+    TrainingMining,
+)
 from provenance.identity import Digest
 from provenance.manifest import ManifestDraft
 from provenance.predicate import EditPredicate, GenerationPredicate, RenditionPredicate
@@ -176,7 +184,8 @@ def made_by(draft: Draft) -> GenerationPredicate | EditPredicate:
 
 def _manifest_draft(home: Home, draft: Draft, entry: Exhibit, part: Part) -> ManifestDraft:
     made = made_by(draft)
-    key, signer = home.service_key_exhibit, home.signer_exhibit
+    signer = home.signer_exhibit
+    key, *further = keys_along(home, draft.leaf_hash, signer.leaf_hash)
     return ManifestDraft(
         title=f"Recording {made.recording_id}" if part.name == "mix" else f"{part.name}, recording {made.recording_id}",
         recording_id=made.recording_id,
@@ -195,6 +204,7 @@ def _manifest_draft(home: Home, draft: Draft, entry: Exhibit, part: Part) -> Man
             key_tlog_proof=key.tlog_proof.decode(),
             signer_envelope=signer.envelope,
             signer_tlog_proof=signer.tlog_proof.decode(),
+            further=tuple(LoggedStatement(each.envelope, each.tlog_proof.decode()) for each in further),
         ),
     )
 

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from api.errors import HomeBusyError
 from api.home import Home
 from api.jobs import Jobs
+from api.submission import Intake
 
 MAX_WAITING = 16
 Result = TypeVar("Result")
@@ -42,6 +43,7 @@ class Service:
     home: Home
     jobs: Jobs
     workshop: Workshop
+    intake: Intake
 
 
 def service_of(request: Request) -> Service:

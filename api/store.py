@@ -10,8 +10,7 @@ from sqlalchemy import insert, select, update
 from api.tables import job, token
 
 if TYPE_CHECKING:
-    from sqlalchemy import Row
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Row
 
 JobState = Literal["queued", "running", "done", "failed"]
 
@@ -52,53 +51,53 @@ class Job:
     idempotency_key: str | None
 
 
-def add_token(session: Session, new: Token) -> None:
+def add_token(connection: Connection, new: Token) -> None:
     """Keep a new token."""
-    session.execute(insert(token).values(**{**asdict(new), "scopes": " ".join(new.scopes)}))
+    connection.execute(insert(token).values(**{**asdict(new), "scopes": " ".join(new.scopes)}))
 
 
-def find_token(session: Session, digest: str) -> Token | None:
+def find_token(connection: Connection, digest: str) -> Token | None:
     """Look a token up by the digest of its secret."""
-    row = session.execute(select(token).where(token.c.digest == digest)).first()
+    row = connection.execute(select(token).where(token.c.digest == digest)).first()
     return None if row is None else _token(row)
 
 
-def tokens(session: Session) -> list[Token]:
+def tokens(connection: Connection) -> list[Token]:
     """Return all tokens, oldest first."""
-    return [_token(row) for row in session.execute(select(token).order_by(token.c.token_id))]
+    return [_token(row) for row in connection.execute(select(token).order_by(token.c.token_id))]
 
 
-def revoke_token(session: Session, token_id: str, when: str) -> bool:
+def revoke_token(connection: Connection, token_id: str, when: str) -> bool:
     """Mark a token as revoked; tell whether there is one."""
-    changed = session.execute(update(token).where(token.c.token_id == token_id).values(revoked=when))
-    return bool(changed.rowcount)  # type: ignore[attr-defined]
+    changed = connection.execute(update(token).where(token.c.token_id == token_id).values(revoked=when))
+    return bool(changed.rowcount)
 
 
-def add_job(session: Session, new: Job) -> None:
+def add_job(connection: Connection, new: Job) -> None:
     """Keep a new job."""
-    session.execute(insert(job).values(**asdict(new)))
+    connection.execute(insert(job).values(**asdict(new)))
 
 
-def find_job(session: Session, job_id: str) -> Job | None:
+def find_job(connection: Connection, job_id: str) -> Job | None:
     """Look a job up."""
-    row = session.execute(select(job).where(job.c.job_id == job_id)).first()
+    row = connection.execute(select(job).where(job.c.job_id == job_id)).first()
     return None if row is None else Job(**row._asdict())
 
 
-def job_called(session: Session, name: str) -> Job | None:
+def job_called(connection: Connection, name: str) -> Job | None:
     """Return the job whose idempotency key begins with a name."""
-    row = session.execute(select(job).where(job.c.idempotency_key.startswith(name, autoescape=True))).first()
+    row = connection.execute(select(job).where(job.c.idempotency_key.startswith(name, autoescape=True))).first()
     return None if row is None else Job(**row._asdict())
 
 
-def change_job(session: Session, job_id: str, **values: str | int) -> None:
+def change_job(connection: Connection, job_id: str, **values: str | int) -> None:
     """Change some columns of a job."""
-    session.execute(update(job).where(job.c.job_id == job_id).values(**values))
+    connection.execute(update(job).where(job.c.job_id == job_id).values(**values))
 
 
-def jobs_in_state(session: Session, state: JobState) -> list[Job]:
+def jobs_in_state(connection: Connection, state: JobState) -> list[Job]:
     """Return the jobs in a state, oldest first."""
-    rows = session.execute(select(job).where(job.c.state == state).order_by(job.c.job_id))
+    rows = connection.execute(select(job).where(job.c.state == state).order_by(job.c.job_id))
     return [Job(**row._asdict()) for row in rows]
 
 

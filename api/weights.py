@@ -64,9 +64,9 @@ def open_model(home: Home, name: str) -> OpenedModel:
         UsageError: No model of that id is registered, or its files are not those that were registered.
     """
     model_id = read_card().id if name == BUILT_IN else name
-    with home.reading() as session:
-        found = store.find_registration(session, "model", model_id)
-        known = [registration.name for registration in store.registrations(session, "model")]
+    with home.reading() as connection:
+        found = store.find_registration(connection, "model", model_id)
+        known = [registration.name for registration in store.registrations(connection, "model")]
     if found is None:
         raise UsageError(
             f"There is no model {name[:80]!r}; registered are {', '.join(known)}. Register a folder of weights first: "
@@ -98,12 +98,12 @@ def register_model(home: Home, directory: Path, licence: str, output_licence: st
         UsageError: A model of that id is registered already, or its licences are too long to be recorded.
     """
     card = verify_weights(directory)
-    with home.reading() as session:
-        if store.find_registration(session, "model", card.id) is not None:
+    with home.reading() as connection:
+        if store.find_registration(connection, "model", card.id) is not None:
             raise UsageError(f"A model {card.id} is registered already. Give the new weights an id of their own.")
         shipped = shipped_manifest()
         known = card.corpus is not None and card.corpus.id == shipped.id
-        corpus = store.find_registration(session, "corpus", shipped.id) if known else None
+        corpus = store.find_registration(connection, "corpus", shipped.id) if known else None
     statement = model_statement(
         card,
         corpus.leaf_hash if corpus else "",

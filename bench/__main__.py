@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-SCRIPTS = ("provenance_cost", "generation", "verification", "recognition")
+SCRIPTS = ("provenance_cost", "generation", "verification", "recognition", "identity")
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 

@@ -39,9 +39,9 @@ def main() -> None:
         engine = open_engine(folder / "index.db")
         upgrade(engine)
         index = Index(engine)
-        with writing(engine) as session:
+        with writing(engine) as connection:
             for number, sound in enumerate(known):
-                index.add(session, str(number), fingerprint(sound))
+                index.add(connection, str(number), fingerprint(sound))
         _excerpts(index, folder, known, strangers)
         _codes(folder, sounds)
 

@@ -14,9 +14,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from fingerprint import boxes, ffmpeg, mpeg, ogg, riff
+from fingerprint import ffmpeg, flac, mpeg, ogg, riff
 from fingerprint.errors import AudioError
 from fingerprint.media import LOSSLESS, MediaType, sniff
+from fingerprint.track import read_track
 
 Sample = np.int16 | np.int32 | np.float32 | np.float64
 Samples = NDArray[Sample]
@@ -193,7 +194,10 @@ def _decode_with_libsndfile(path: Path, media_type: MediaType) -> Audio:
     try:
         # A descriptor has no name, so libsndfile cannot go by the ending.
         with path.open("rb") as file, soundfile.SoundFile(file.fileno(), closefd=False) as sound:
-            return _read(sound, media_type)
+            audio = _read(sound, media_type)
+            if media_type == "audio/flac":
+                flac.require_plain(file)
+            return audio
     except soundfile.LibsndfileError as error:
         raise AudioError(f"the decoder gave up: {error}. The file is cut off or damaged: get it again.") from error
 
@@ -228,7 +232,7 @@ def _read(sound: soundfile.SoundFile, media_type: MediaType) -> Audio:
 
 def _decode_mp4(path: Path) -> Audio:
     with path.open("rb") as file:
-        track = boxes.read_track(file)
+        track = read_track(file)
     _require_seconds(track.duration)
     samples, sample_rate = ffmpeg.decode_mp4(path, MAX_SECONDS, MAX_PCM_BYTES)
     _require_limits(sample_rate, samples.shape[1], samples.shape[0], samples.itemsize)
@@ -236,7 +240,7 @@ def _decode_mp4(path: Path) -> Audio:
 
 
 def _require_whole(path: Path, media_type: MediaType) -> None:
-    """Refuses files that are cut off and that libsndfile would play to where they end."""
+    """Refuses files that are cut off, or that other players play differently; libsndfile plays to where they end."""
     with path.open("rb") as file:
         if media_type == "audio/wav":
             riff.require_whole(file)

@@ -12,10 +12,11 @@ from typing import BinaryIO, Final, NewType
 
 import numpy as np
 
-from fingerprint import boxes, mpeg, ogg
+from fingerprint import mpeg, ogg
 from fingerprint.audio import Audio, decode
 from fingerprint.errors import AudioError
 from fingerprint.media import MediaType, sniff
+from fingerprint.track import read_track
 
 Digest = NewType("Digest", str)
 """`sha256:` and 64 lower-case hexadecimal digits."""
@@ -27,9 +28,10 @@ _READ_BYTES: Final = 2**20
 def content_digest(path: Path, audio: Audio | None = None) -> Digest:
     """The content digest of an audio file.
 
-    wav and flac: `pcm_digest`. mp3, ogg and m4a: SHA-256 over `linernotes-frames-v1`, the media
+    wav and flac: `pcm_digest`. mp3, ogg and m4a: SHA-256 over `linernotes-frames-v2`, the media
     type (each with a line feed) and the coded audio in order: mp3 frames without the Xing or
-    Info frame, the samples of the first m4a audio track, ogg packets without the comments.
+    Info frame; ogg packets without the comments; the lines of `Track.description` and the samples
+    of the one audio track of an m4a.
 
     Args:
         path: The file.
@@ -42,7 +44,7 @@ def content_digest(path: Path, audio: Audio | None = None) -> Digest:
     coded_audio = _CODED_AUDIO.get(media_type)
     if coded_audio is None:
         return pcm_digest(decode(path) if audio is None else audio)
-    digest = hashlib.sha256(f"linernotes-frames-v1\n{media_type}\n".encode("ascii"))
+    digest = hashlib.sha256(f"linernotes-frames-v2\n{media_type}\n".encode("ascii"))
     try:
         with path.open("rb") as file:
             for piece in coded_audio(file):
@@ -75,7 +77,9 @@ def _mpeg_frames(file: BinaryIO) -> Iterator[memoryview]:
 
 
 def _mp4_samples(file: BinaryIO) -> Iterator[bytes]:
-    for position, size in boxes.read_track(file).ranges:
+    track = read_track(file)
+    yield track.description
+    for position, size in track.ranges:
         file.seek(position)
         left = size
         while left and (piece := file.read(min(left, _READ_BYTES))):

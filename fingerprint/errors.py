@@ -16,6 +16,10 @@ class InsufficientEvidenceError(FingerprintError):
     """The audio says too little about itself to recognise it by: too short, too uniform."""
 
 
+class AudioCodeError(FingerprintError):
+    """A text that should be an ISCC Audio-Code is none."""
+
+
 class SilentAudioError(InsufficientEvidenceError):
     """The audio is silence, and all silence is alike."""
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import AudioError, MissingProgramError
+from fingerprint.media import M4A_FILE_TYPE
 
 _QUIET: Final = ("-nostdin", "-v", "error", "-xerror", "-threads", "1")
 _RAW_FORMATS: Final = {"i2": "s16le", "i4": "s32le", "f4": "f32le", "f8": "f64le"}
@@ -32,7 +33,8 @@ def decode_mp4(path: Path, max_seconds: int, max_bytes: int) -> tuple[NDArray[np
     """
     options = ("-protocol_whitelist", "file,pipe", "-f", "mov", "-i", f"file:{path}")
     limits = ("-t", str(max_seconds + 1), "-fs", str(max_bytes))
-    wav = ("-map", "0:a:0", "-c:a", "pcm_s16le", "-bitexact", "-f", "wav", "pipe:1")
+    # Tags would be written as a chunk of their own in front of the samples.
+    wav = ("-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_s16le", "-bitexact", "-f", "wav", "pipe:1")
     output = _run((*_QUIET, *options, *limits, *wav), "decode the m4a file")
     if len(output) < _WAV_HEADER.size:
         raise AudioError("ffmpeg found no sound in the m4a file. Get the file again.")
@@ -56,6 +58,20 @@ def encode_aac(samples: NDArray[np.generic], sample_rate: int, path: Path, *, ki
     target = ("-map_metadata", "-1", "-fflags", "+bitexact", "-f", "ipod", "-y", f"file:{path}")
     options = ("-v", "error", "-xerror", "-threads", "1", *source, *codec, *target)
     _run(options, f"write {path}", raw.reshape(-1).view(np.uint8).data)
+    _fix_file_type(path)
+
+
+def _fix_file_type(path: Path) -> None:
+    """Gives the file the one file type box, whose list of brands differs between versions of ffmpeg."""
+    with path.open("r+b") as file:
+        begin = file.read(len(M4A_FILE_TYPE))
+        if begin[:8] != M4A_FILE_TYPE[:8]:
+            raise AudioError(
+                f"this version of ffmpeg begins {path} in a way that is not known here ({begin.hex()}). Use wav, flac "
+                "or mp3, or another version."
+            )
+        file.seek(0)
+        file.write(M4A_FILE_TYPE)
 
 
 def _run(arguments: Sequence[str], task: str, given: memoryview | None = None) -> bytes:

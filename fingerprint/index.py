@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from sqlalchemy import Engine
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Engine
 
 from fingerprint import match, posting, store
 from fingerprint.chroma import SECONDS_IN_ITEM, SECONDS_PER_ITEM, Fingerprint
@@ -53,20 +52,25 @@ class Index:
         self._engine = engine
         self._tail = _Tail(0, 0, np.empty(0, np.uint64))
 
-    def add(self, session: Session, recording_id: str, fingerprint: Fingerprint) -> None:
+    def add(self, connection: Connection, recording_id: str, fingerprint: Fingerprint) -> None:
         """Stores a recording's fingerprint as part of the caller's transaction.
 
         Args:
-            session: In a transaction that holds the write lock.
+            connection: In a transaction that holds the write lock.
             recording_id: The recording.
             fingerprint: Of its full length.
 
         Raises:
             DuplicateFingerprintError: The recording has one already.
         """
-        store.insert_fingerprint(session, recording_id, fingerprint)
+        store.insert_fingerprint(connection, recording_id, fingerprint)
 
-    def identify(self, fingerprint: Fingerprint, limit: int = 10) -> list[Match]:
+    def stored(self, recording_id: str) -> Fingerprint | None:
+        """The fingerprint of a recording, where it has one."""
+        with Connection(self._engine) as connection:
+            return store.find_fingerprint(connection, recording_id)
+
+    def identify(self, fingerprint: Fingerprint, limit: int | None = 10) -> list[Match]:
         """Finds the recordings that a clip was taken from, best first.
 
         Several recordings may hold the same sound, and all of them are given. An empty list
@@ -74,7 +78,7 @@ class Index:
 
         Args:
             fingerprint: Of the clip.
-            limit: How many matches at most.
+            limit: How many matches at most; None for all there are.
 
         Raises:
             InsufficientEvidenceError: The clip is shorter than `MIN_QUERY_SECONDS`, or so
@@ -82,75 +86,75 @@ class Index:
                 nothing in an index of this size.
         """
         items = fingerprint.items
-        with Session(self._engine) as session:
-            size = store.size(session)
+        with Connection(self._engine) as connection:
+            size = store.size(connection)
             alignments = size.alignments(len(items))
             _require_evidence(fingerprint, alignments)
             if size.recordings == 0:
                 return []
-            hits = self._look_up(session, posting.probe(items), size)
+            hits = self._look_up(connection, posting.probe(items), size)
             found = [
                 _best_alignment(fingerprint, stored, diagonals, alignments)
-                for stored, diagonals in _candidates(session, hits)
+                for stored, diagonals in _candidates(connection, hits)
             ]
         matches = [each for each in found if match.is_match(each.score)]
         return sorted(matches, key=lambda each: (-each.score, each.recording_id))[:limit]
 
-    def is_due(self, session: Session) -> bool:
+    def is_due(self, connection: Connection) -> bool:
         """Whether there is enough unsealed for `seal` to do something."""
-        segments = store.segments(session)
-        return store.end_address(session) - (segments[-1].end if segments else 0) >= SEAL_ITEMS
+        segments = store.segments(connection)
+        return store.end_address(connection) - (segments[-1].end if segments else 0) >= SEAL_ITEMS
 
-    def seal(self, session: Session) -> bool:
+    def seal(self, connection: Connection) -> bool:
         """Moves the unsealed items into sorted buckets, when there are `SEAL_ITEMS` or more.
 
         Args:
-            session: In a transaction that holds the write lock.
+            connection: In a transaction that holds the write lock.
 
         Returns:
             Whether there were enough.
         """
-        segments = store.segments(session)
+        segments = store.segments(connection)
         start = segments[-1].end if segments else 0
-        end = store.end_address(session)
+        end = store.end_address(connection)
         if end - start < SEAL_ITEMS:
             return False
-        postings = _sorted_postings(list(store.fingerprints_from(session, start)))
+        postings = _sorted_postings(list(store.fingerprints_from(connection, start)))
         # Smaller neighbours are merged in, so that the number of segments grows slowly.
         while segments and segments[-1].postings <= 2 * len(postings) <= _MAX_SEGMENT_POSTINGS:
             neighbour = segments.pop()
-            postings = np.sort(np.concatenate((store.all_postings(session, neighbour), postings)))
-            store.delete_segment(session, neighbour)
+            postings = np.sort(np.concatenate((store.all_postings(connection, neighbour), postings)))
+            store.delete_segment(connection, neighbour)
             start = neighbour.start
-        store.insert_segment(session, start, end, postings)
+        store.insert_segment(connection, start, end, postings)
         return True
 
-    def rebuild(self, session: Session) -> None:
+    def rebuild(self, connection: Connection) -> None:
         """Drops every bucket and makes all of them again from the stored fingerprints.
 
         Args:
-            session: In a transaction that holds the write lock.
+            connection: In a transaction that holds the write lock.
         """
-        for segment in store.segments(session):
-            store.delete_segment(session, segment)
-        for group in _groups(store.fingerprints_from(session, 0)):
+        for segment in store.segments(connection):
+            store.delete_segment(connection, segment)
+        for group in _groups(store.fingerprints_from(connection, 0)):
             postings = _sorted_postings(group)
-            store.insert_segment(session, group[0].start, group[-1].end + 1, postings)
+            store.insert_segment(connection, group[0].start, group[-1].end + 1, postings)
 
-    def _look_up(self, session: Session, probes: Probes, size: Size) -> Hits:
-        segments = store.segments(session)
-        sealed = (store.postings_under(session, each, probes.keys) for each in segments)
-        tail = self._unsealed(session, segments[-1].end if segments else 0, size.end)
+    def _look_up(self, connection: Connection, probes: Probes, size: Size) -> Hits:
+        segments = store.segments(connection)
+        sealed = (store.postings_under(connection, each, probes.keys) for each in segments)
+        tail = self._unsealed(connection, segments[-1].end if segments else 0, size.end)
         return posting.merge([posting.look_up(each, probes) for each in (*sealed, tail)])
 
-    def _unsealed(self, session: Session, start: int, end: int) -> Postings:
+    def _unsealed(self, connection: Connection, start: int, end: int) -> Postings:
         """The sorted postings of addresses `start` to `end`, mostly from memory."""
         tail = self._tail
         if (tail.start, tail.end) == (start, end):
             return tail.postings
         known = tail.postings if tail.start == start and tail.end <= end else tail.postings[:0]
         loaded_to = tail.end if len(known) else start
-        added = _sorted_postings(list(store.fingerprints_from(session, loaded_to)))
+        added = _sorted_postings(list(store.fingerprints_from(connection, loaded_to)))
         postings = np.sort(np.concatenate((known, added)), kind="stable")
         self._tail = _Tail(start, end, postings)
         return postings
@@ -171,7 +175,7 @@ def _require_evidence(fingerprint: Fingerprint, alignments: int) -> None:
         )
 
 
-def _candidates(session: Session, hits: Hits) -> Iterator[tuple[StoredFingerprint, list[int]]]:
+def _candidates(connection: Connection, hits: Hits) -> Iterator[tuple[StoredFingerprint, list[int]]]:
     """The recordings with most hits on common diagonals, and for each its best diagonals."""
     diagonals = posting.busiest(hits, _MAX_DIAGONALS)
     rank = {diagonal: place for place, diagonal in enumerate(diagonals.tolist())}
@@ -179,7 +183,7 @@ def _candidates(session: Session, hits: Hits) -> Iterator[tuple[StoredFingerprin
     addresses = hits.addresses[chosen]
     order = np.argsort(addresses, kind="stable")
     addresses, on = addresses[order], hits.diagonals[chosen][order]
-    stored = store.fingerprints_at(session, np.unique(addresses).tolist())
+    stored = store.fingerprints_at(connection, np.unique(addresses).tolist())
     for each in stored:
         first, after = np.searchsorted(addresses, (each.start, each.end))
         mine = sorted(set(on[first:after].tolist()), key=rank.__getitem__)

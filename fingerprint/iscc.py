@@ -1,14 +1,16 @@
 """The ISCC Audio-Code: a short, public, similarity-preserving name of a sound (ISO 24138)."""
 
+import re
 from typing import Final
 
 import iscc_core
 import numpy as np
 
 from fingerprint.chroma import Fingerprint
-from fingerprint.errors import InsufficientEvidenceError
+from fingerprint.errors import AudioCodeError, InsufficientEvidenceError
 
 _BITS: Final = 64
+_CODE: Final = re.compile(r"ISCC:EIA[Q-Z2-7][A-Z2-7]{12}")
 
 
 def audio_code(fingerprint: Fingerprint) -> str:
@@ -33,6 +35,16 @@ def distance(one: str, other: str) -> int:
     """How many of the 64 bits of two Audio-Codes differ; unrelated sounds differ in about half.
 
     Raises:
-        ValueError: They are not two codes of one kind and length.
+        AudioCodeError: One of them is not a 64-bit Audio-Code.
     """
-    return iscc_core.iscc_distance(one, other)
+    return iscc_core.iscc_distance(_sound(one), _sound(other))
+
+
+def _sound(code: str) -> str:
+    """An Audio-Code v0 of 64 bits: a header of two bytes, 0x22 0x01, and the eight bytes of the code, in base32."""
+    if not _CODE.fullmatch(code):
+        raise AudioCodeError(
+            f"{code[:40]!r} is not a 64-bit ISCC Audio-Code: that is ISCC:EIA and 13 more letters and digits of "
+            "base32. Compute it again from the sound."
+        )
+    return code

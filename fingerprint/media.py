@@ -12,6 +12,9 @@ MEDIA_TYPES: Final[tuple[MediaType, ...]] = get_args(MediaType)
 LOSSLESS: Final = frozenset[MediaType]({"audio/wav", "audio/flac"})
 """The media types whose sound is its decoded PCM, bit for bit."""
 
+M4A_FILE_TYPE: Final = b"\x00\x00\x00\x1cftypM4A \x00\x00\x02\x00M4A isomiso2"
+"""The file type box (ISO 14496-12, 4.3) of the m4a files that are written here; no hash of C2PA covers it."""
+
 MAX_FILE_BYTES: Final = 2 * 2**30
 _SNIFF_BYTES: Final = 8192
 

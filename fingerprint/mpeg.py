@@ -94,8 +94,9 @@ def read_stream(data: bytes) -> Stream:
     """Finds the sound in the bytes of an MPEG audio file.
 
     Raises:
-        AudioError: There are no frames, the last one is cut off, or there are fewer than the
-            stream's own description says.
+        AudioError: There are no frames, the last one is cut off, there are fewer or more than the
+            stream's own description says, or frames of another kind among them: some players would
+            play on, or play those.
     """
     begin, end = _without_tags(data)
     headers = list(_walk(data, begin, end))
@@ -113,6 +114,8 @@ def read_stream(data: bytes) -> Stream:
                 f"the mp3 says that it has {promised} frames, but {len(headers)} are there: it was "
                 "cut off. Get the whole file again."
             )
+        if len(headers) > promised > 0:
+            raise _ambiguous(f"{len(headers)} frames, where it says that it has {promised}")
     if not headers:
         raise AudioError("the mp3 holds a description of a stream and no sound. Get it again.")
     return Stream(
@@ -181,6 +184,7 @@ def _walk(data: bytes, begin: int, end: int) -> Iterator[tuple[int, Header]]:
         header = parse_header(data[position : position + _HEADER_BYTES])
         if header is None or (kind is not None and header.kind != kind):
             found = _next_chain(data, position + 1, end, kind)
+            _require_no_frame(data, position, end if found is None else found)
             if found is None:
                 return
             position = found
@@ -207,6 +211,23 @@ def _next_chain(data: bytes, begin: int, end: int, kind: tuple[float, int, int] 
                 return position
         position = data.find(b"\xff", position + 1, end)
     return None
+
+
+def _require_no_frame(data: bytes, begin: int, end: int) -> None:
+    """Checks that what lies between two frames of a stream is no sound to anybody."""
+    position = data.find(b"\xff", begin, end)
+    while position != -1:
+        header = parse_header(data[position : position + _HEADER_BYTES])
+        if header is not None and position + header.length <= end:
+            raise _ambiguous(f"a frame of another kind among its own, at byte {position}")
+        position = data.find(b"\xff", position + 1, end)
+
+
+def _ambiguous(what: str) -> AudioError:
+    return AudioError(
+        f"the mp3 has {what}, which players do not all play alike. Make a file of the sound that is meant: "
+        "ffmpeg -i FILE NEW.flac"
+    )
 
 
 def _described_frames(frame: bytes, header: Header) -> int | None:

@@ -52,9 +52,10 @@ def packets(file: BinaryIO) -> Iterator[bytes]:
 
     Raises:
         AudioError: The file is cut off or damaged (every page has a checksum), or holds no or
-            several audio streams, or another codec than Vorbis or Opus.
+            several streams, or another codec than Vorbis or Opus.
     """
     stream: _Stream | None = None
+    strangers = False
     for page in _pages(file):
         codec = _codec(page) if page.flags & _FIRST else None
         if codec is not None:
@@ -64,18 +65,27 @@ def packets(file: BinaryIO) -> Iterator[bytes]:
                     "Export each into a file of its own."
                 )
             stream = _Stream(page.serial, codec, page.number)
-        if stream is not None and page.serial == stream.serial:
-            for packet in _packets_of(page, stream):
-                if not packet.startswith(_COMMENTS[stream.codec]):
-                    yield packet
+        elif page.flags & _FIRST or stream is None or page.serial != stream.serial:
+            strangers = True
+            continue
+        for packet in _packets_of(page, stream):
+            if not packet.startswith(_COMMENTS[stream.codec]):
+                yield packet
     if stream is None:
         raise AudioError("the ogg file holds no Vorbis or Opus audio. Convert it to flac, wav, mp3 or m4a.")
+    if strangers:
+        raise AudioError(
+            "the ogg file holds another stream beside its audio, which players do not all play alike. Make a file of "
+            "the sound that is meant: ffmpeg -i FILE NEW.flac"
+        )
     if not stream.ended:
         raise AudioError("the ogg file is cut off: the page that ends its audio is missing. Get the whole file again.")
 
 
 def _packets_of(page: _Page, stream: _Stream) -> Iterator[bytes]:
     """The packets that end on this page of the stream."""
+    if stream.ended:
+        raise AudioError("the ogg file goes on behind the page that ends its audio. Get the file again.")
     if page.number != stream.next_page or bool(page.flags & _CONTINUED) != bool(stream.pending):
         raise AudioError("the ogg file is damaged: a page of its audio is missing or out of order. Get the file again.")
     stream.next_page += 1

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from fingerprint.chroma import ALGORITHM, Fingerprint
 from fingerprint.errors import DamagedFingerprintError, DuplicateFingerprintError
@@ -70,26 +69,26 @@ class Segment:
     bucket_bits: int
 
 
-def size(session: Session) -> Size:
+def size(connection: Connection) -> Size:
     """How much is stored."""
-    recordings = session.scalar(select(func.count()).select_from(FINGERPRINT))
-    return Size(int(recordings or 0), end_address(session))
+    recordings = connection.scalar(select(func.count()).select_from(FINGERPRINT))
+    return Size(int(recordings or 0), end_address(connection))
 
 
-def end_address(session: Session) -> int:
+def end_address(connection: Connection) -> int:
     """The address behind everything that is stored."""
     query = select(FINGERPRINT.c.start_address, FINGERPRINT.c.item_count)
-    last = session.execute(query.order_by(FINGERPRINT.c.start_address.desc()).limit(1)).first()
+    last = connection.execute(query.order_by(FINGERPRINT.c.start_address.desc()).limit(1)).first()
     return 0 if last is None else int(last.start_address + last.item_count + 1)
 
 
-def insert_fingerprint(session: Session, recording_id: str, fingerprint: Fingerprint) -> None:
+def insert_fingerprint(connection: Connection, recording_id: str, fingerprint: Fingerprint) -> None:
     """Stores a fingerprint behind all others; the transaction must hold the write lock.
 
     Raises:
         DuplicateFingerprintError: The recording has one already.
     """
-    start = end_address(session)
+    start = end_address(connection)
     if start + len(fingerprint.items) > MAX_ADDRESS:
         raise OverflowError(f"the index is full: {start} of {MAX_ADDRESS} addresses are taken")
     row = {
@@ -101,7 +100,7 @@ def insert_fingerprint(session: Session, recording_id: str, fingerprint: Fingerp
         "items": fingerprint.to_bytes(),
     }
     try:
-        session.execute(insert(FINGERPRINT), row)
+        connection.execute(insert(FINGERPRINT), row)
     except IntegrityError as error:
         raise DuplicateFingerprintError(
             f"recording {recording_id} has a fingerprint already, and fingerprints are never "
@@ -109,36 +108,42 @@ def insert_fingerprint(session: Session, recording_id: str, fingerprint: Fingerp
         ) from error
 
 
-def fingerprints_from(session: Session, address: int) -> Iterator[StoredFingerprint]:
+def find_fingerprint(connection: Connection, recording_id: str) -> Fingerprint | None:
+    """The fingerprint of a recording."""
+    row = connection.execute(select(FINGERPRINT).where(FINGERPRINT.c.recording_id == recording_id)).first()
+    return None if row is None else _stored(row).fingerprint
+
+
+def fingerprints_from(connection: Connection, address: int) -> Iterator[StoredFingerprint]:
     """The fingerprints that begin at or behind an address, in order."""
     query = select(FINGERPRINT).where(FINGERPRINT.c.start_address >= address)
     ordered = query.order_by(FINGERPRINT.c.start_address)
-    for row in session.execute(ordered, execution_options={"yield_per": _ROWS_AT_ONCE}):
+    for row in connection.execute(ordered, execution_options={"yield_per": _ROWS_AT_ONCE}):
         yield _stored(row)
 
 
-def fingerprints_at(session: Session, addresses: Iterable[int]) -> list[StoredFingerprint]:
+def fingerprints_at(connection: Connection, addresses: Iterable[int]) -> list[StoredFingerprint]:
     """The fingerprints that hold the addresses, each once, in order."""
     found: list[StoredFingerprint] = []
     query = select(FINGERPRINT).order_by(FINGERPRINT.c.start_address.desc()).limit(1)
     for address in sorted(addresses):
         if found and address < found[-1].end:
             continue
-        row = session.execute(query.where(FINGERPRINT.c.start_address <= address)).first()
+        row = connection.execute(query.where(FINGERPRINT.c.start_address <= address)).first()
         if row is not None:
             found.append(_stored(row))
     return found
 
 
-def segments(session: Session) -> list[Segment]:
+def segments(connection: Connection) -> list[Segment]:
     """The sealed segments, in order of address."""
     columns = POSTING_SEGMENT.c
     query = select(columns.start_address, columns.end_address, columns.posting_count, columns.bucket_bits)
-    rows = session.execute(query.order_by(columns.start_address))
+    rows = connection.execute(query.order_by(columns.start_address))
     return [Segment(*row) for row in rows]
 
 
-def insert_segment(session: Session, start: int, end: int, postings: Postings) -> None:
+def insert_segment(connection: Connection, start: int, end: int, postings: Postings) -> None:
     """Stores sorted postings as a sealed segment of addresses `start` to `end`."""
     wanted = max(1, len(postings) // _POSTINGS_PER_BUCKET)
     bits = min(_MAX_BUCKET_BITS, KEY_BITS, wanted.bit_length())
@@ -148,7 +153,7 @@ def insert_segment(session: Session, start: int, end: int, postings: Postings) -
         "posting_count": len(postings),
         "bucket_bits": bits,
     }
-    session.execute(insert(POSTING_SEGMENT), segment)
+    connection.execute(insert(POSTING_SEGMENT), segment)
     names, first = np.unique(buckets(keys_of(postings), bits), return_index=True)
     parts = np.split(postings.astype("<u8", copy=False), first[1:]) if len(names) else []
     rows = [
@@ -156,17 +161,17 @@ def insert_segment(session: Session, start: int, end: int, postings: Postings) -
         for name, part in zip(names.tolist(), parts, strict=True)
     ]
     if rows:
-        session.execute(insert(POSTING_BUCKET), rows)
+        connection.execute(insert(POSTING_BUCKET), rows)
 
 
-def delete_segment(session: Session, segment: Segment) -> None:
+def delete_segment(connection: Connection, segment: Segment) -> None:
     """Drops a segment; its items stay in the fingerprints."""
     mine = POSTING_BUCKET.c.segment == segment.start
-    session.execute(delete(POSTING_BUCKET).where(mine))
-    session.execute(delete(POSTING_SEGMENT).where(POSTING_SEGMENT.c.start_address == segment.start))
+    connection.execute(delete(POSTING_BUCKET).where(mine))
+    connection.execute(delete(POSTING_SEGMENT).where(POSTING_SEGMENT.c.start_address == segment.start))
 
 
-def postings_under(session: Session, segment: Segment, keys: Postings) -> Postings:
+def postings_under(connection: Connection, segment: Segment, keys: Postings) -> Postings:
     """The sorted postings of the buckets that any of the sorted keys falls into."""
     names = np.unique(buckets(keys, segment.bucket_bits)).tolist()
     query = select(POSTING_BUCKET.c.postings).where(POSTING_BUCKET.c.segment == segment.start)
@@ -174,14 +179,14 @@ def postings_under(session: Session, segment: Segment, keys: Postings) -> Postin
     found: list[bytes] = []
     for begin in range(0, len(names), _MAX_PARAMETERS):
         some = names[begin : begin + _MAX_PARAMETERS]
-        found += session.scalars(ordered.where(POSTING_BUCKET.c.bucket.in_(some)))
+        found += connection.scalars(ordered.where(POSTING_BUCKET.c.bucket.in_(some)))
     return _unpacked(found)
 
 
-def all_postings(session: Session, segment: Segment) -> Postings:
+def all_postings(connection: Connection, segment: Segment) -> Postings:
     """The sorted postings of a segment."""
     query = select(POSTING_BUCKET.c.postings).where(POSTING_BUCKET.c.segment == segment.start)
-    return _unpacked(list(session.scalars(query.order_by(POSTING_BUCKET.c.bucket))))
+    return _unpacked(list(connection.scalars(query.order_by(POSTING_BUCKET.c.bucket))))
 
 
 def _unpacked(parts: list[bytes]) -> Postings:

@@ -4,13 +4,16 @@ A model is a folder: weights as safetensors, and `model-card.json`, which names 
 file by digest. Reading a card and verifying the files needs no machine learning library.
 """
 
+import errno
 import hashlib
 import json
+import os
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import rfc8785
 
@@ -260,7 +263,7 @@ def read_card(directory: Path | None = None) -> ModelCard:
     """
     path = (directory or BUILT_IN) / CARD_NAME
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             data = file.read(MAX_CARD_BYTES + 1)
     except OSError as error:
         raise ModelCardError(
@@ -300,10 +303,19 @@ def read_weights(directory: Path | None, card: ModelCard) -> dict[str, bytes]:
     return {file.name: _verified_bytes(directory or BUILT_IN, file) for file in card.files}
 
 
+def _opened(path: Path) -> BinaryIO:
+    """Open a file that is one: a pipe would be waited for, and a device never ends."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return os.fdopen(descriptor, "rb")
+
+
 def _verified_bytes(directory: Path, file: WeightsFile) -> bytes:
     path = directory / file.name
     try:
-        with path.open("rb") as opened:
+        with _opened(path) as opened:
             data = opened.read(file.bytes + 1)
     except OSError as error:
         raise AlteredWeightsError(

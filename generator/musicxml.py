@@ -8,6 +8,7 @@ several movements in one file are written.
 
 import io
 import math
+import struct
 import xml.etree.ElementTree as ET
 import zipfile
 import zlib
@@ -35,8 +36,18 @@ from generator.score import (
 MAX_FILE_BYTES: Final = 64 * 2**20
 MAX_XML_BYTES: Final = 128 * 2**20
 MAX_ARCHIVE_MEMBERS: Final = 1_000
+MAX_TAGS: Final = 4_000_000
+"""Opening and closing ones; a long quartet has 600,000."""
+MAX_ATTRIBUTES: Final = 1_000_000
 
 _ZIP_SIGNATURE: Final = b"PK\x03\x04"
+_COMPRESSIONS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""What MusicXML asks for; others have dictionaries of gigabytes."""
+_UNREADABLE: Final = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
+    *(OSError, RuntimeError, ValueError, OverflowError),
+)
+"""What the library raises about archives that are not whole."""
 _STEPS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _VIOLIN: Final = 40
 _BAR_STYLES: Final = {"light-heavy": "final", "light-light": "double"}
@@ -100,7 +111,7 @@ def _score_xml(data: bytes, name: str) -> bytes:
                 )
             container = _parse(_member(archive, "META-INF/container.xml", name), name)
             return _member(archive, _rootfile(container, name), name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise ScoreError(
             f"{name} is a damaged or unusual archive ({error}). Export the score again, or save it uncompressed."
         ) from error
@@ -108,12 +119,14 @@ def _score_xml(data: bytes, name: str) -> bytes:
 
 def _member(archive: zipfile.ZipFile, path: str, name: str) -> bytes:
     try:
-        member = archive.open(path)
+        info = archive.getinfo(path)
     except KeyError as error:
         raise ScoreError(
             f"{name} is an archive without {path[:80]!r}, so it is not a compressed MusicXML score."
         ) from error
-    with member:
+    if info.compress_type not in _COMPRESSIONS:
+        raise zipfile.BadZipFile("a file in it is compressed otherwise than by deflate")
+    with archive.open(info) as member:
         data = member.read(MAX_XML_BYTES + 1)
     if len(data) > MAX_XML_BYTES:
         raise ScoreError(
@@ -137,6 +150,8 @@ class _PrologueEnd(Exception):  # noqa: N818 - it ends a scan and is no error
 def _parse(xml: bytes, name: str) -> ET.Element:
     """The root of a document that declares no entities of its own."""
     _refuse_entities(xml, name)
+    _require_few(xml, b"<", MAX_TAGS, "tags", name)
+    _require_few(xml, b"=", MAX_ATTRIBUTES, "attributes", name)
     try:
         return ET.fromstring(xml)  # noqa: S314 - entity declarations were refused just before
     except (ET.ParseError, ValueError, LookupError) as error:
@@ -162,6 +177,12 @@ def _refuse_entities(xml: bytes, name: str) -> None:
         return
     except (expat.ExpatError, ValueError, LookupError) as error:
         raise _not_xml(name, error) from error
+
+
+def _require_few(xml: bytes, sign: bytes, most: int, what: str, name: str) -> None:
+    """Count, before anything is built, what takes many times its bytes of memory."""
+    if (count := xml.count(sign)) > most:
+        raise ScoreError(f"{name} has {count} {what}; up to {most} are read, and no score needs as many.")
 
 
 def _not_xml(name: str, error: Exception) -> ScoreError:

@@ -34,8 +34,60 @@ class ProofError(LedgerError):
     """A Merkle proof that is malformed, or that does not lead to the root it should."""
 
 
+class TileError(LedgerError):
+    """Bytes that are not a tile or a bundle of entries, or a path that names none."""
+
+
 class PolicyError(LedgerError):
     """A trust policy that is malformed, or that a checkpoint does not satisfy."""
+
+
+class RemoteError(LedgerError):
+    """Somebody else's server cannot be reached, or does not answer as it should."""
+
+
+class WitnessError(LedgerError):
+    """Something that a witness refuses, or that a witness or its client cannot do."""
+
+
+class AddCheckpointError(WitnessError):
+    """A request to a witness, or its answer, that is not one of C2SP tlog-witness."""
+
+
+class UnknownLogError(WitnessError):
+    """A log that a witness does not watch, or has never cosigned for."""
+
+
+class OldSizeError(WitnessError):
+    """A request that does not start from the checkpoint that the witness cosigned last.
+
+    Attributes:
+        size: Tree size of that checkpoint; 0 where there is none.
+    """
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
+class InconsistentCheckpointError(WitnessError):
+    """A checkpoint that is not shown to extend the one that the witness cosigned last."""
+
+
+class WitnessStateError(WitnessError):
+    """What a witness remembers cannot be relied on, or its clock cannot; it cosigns nothing."""
+
+
+class MonitorError(LedgerError):
+    """What a monitor remembers is damaged or of another log, or there is more new than it takes in."""
+
+
+class ShrunkLogError(MonitorError):
+    """A log that is followed is smaller than it was."""
+
+
+class ForkedLogError(MonitorError):
+    """A log that is followed does not extend what was seen of it."""
 
 
 class EnvelopeError(LedgerError):
@@ -48,6 +100,14 @@ class EntryError(LedgerError):
 
 class DuplicateEntryError(EntryError):
     """An entry whose very bytes are in the log already."""
+
+
+class IdempotencyError(EntryError):
+    """An idempotency key that was used before, for another append."""
+
+
+class NotPublishedError(LedgerError):
+    """An entry that no checkpoint covers yet."""
 
 
 class NoSuchEntryError(LedgerError):
@@ -74,8 +134,44 @@ class DatabaseUnavailableError(LedgerError):
     """The database cannot be opened, read or written: full, read-only, missing or damaged."""
 
 
+class InDoubtError(DatabaseUnavailableError):
+    """The database failed during a commit, and whether that was recorded is not known."""
+
+
+class BrokenTransactionError(LedgerError):
+    """A transaction whose database error was passed over: it can only be undone."""
+
+
 class NewerDatabaseError(LedgerError):
     """The database was made by a newer release of this program."""
+
+
+class TimeStampError(LedgerError):
+    """Bytes that are not an RFC 3161 time stamp, or one that does not vouch for what it should."""
+
+
+class TsaUnreachableError(LedgerError):
+    """A time-stamping authority that cannot be reached, or that does not answer in time."""
+
+
+class TsaRefusedError(LedgerError):
+    """A time-stamping authority that answers with anything but a time stamp that holds."""
+
+
+class PassphraseError(KeyFileError):
+    """A passphrase that is wrong, unfit, or given for a key that is under none."""
+
+
+class PassphraseNeededError(PassphraseError):
+    """A key that is under a passphrase, where none was given."""
+
+
+class KeyAgentError(LedgerError):
+    """An agent that holds a key cannot be reached, or does not sign with it."""
+
+
+class SuccessionError(LedgerError):
+    """A checkpoint that is not signed by the key whose turn it was, or a successor that cannot be one."""
 
 
 def shown(value: object) -> str:

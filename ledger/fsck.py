@@ -1,23 +1,23 @@
-"""Checks a whole log against itself: every entry, every stored node, every checkpoint."""
+"""Checks a whole log against itself: every entry, every tile, every checkpoint."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection
 
 from ledger import store
-from ledger.checkpoint import open_checkpoint
 from ledger.database import reading
 from ledger.entry import Entry
-from ledger.errors import DatabaseUnavailableError, LedgerError
-from ledger.guard import sound_frontier
+from ledger.errors import DatabaseUnavailableError, LedgerError, LogDamagedError
+from ledger.guard import require_covered
 from ledger.log import Log
-from ledger.merkle import Frontier, NodeId, leaf_hash
-from ledger.note import NoteVerifier
+from ledger.merkle import Frontier, leaf_hash
+from ledger.rotation import Succession
 from ledger.store import StoredCheckpoint
-
-_NODES_AT_ONCE = 1024
+from ledger.tile import TILE_HEIGHT, TILE_WIDTH, Tile, TileId
+from ledger.timestamp import TimeStamp, TsaRoots, stamped_bytes, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Problem:
 
     Attributes:
         what: A sentence that says what is wrong.
-        where: The row: `entry 7`, `node 2/1`, `checkpoint 8`, `database`, `log`.
+        where: The row: `entry 7`, `tile 0/1`, `checkpoint 8`, `database`, `log`.
     """
 
     what: str
@@ -52,19 +52,23 @@ Inspect = Callable[[Entry], Iterable[Problem]]
 """The caller's own check of one entry, whose bytes mean nothing to the log."""
 
 
-def check(log: Log, inspect: Inspect | None = None) -> FsckReport:
+def check(log: Log, inspect: Inspect | None = None, tsa_roots: TsaRoots | None = None) -> FsckReport:
     """Checks a log in one read transaction, so that appends may go on meanwhile.
 
     1. The database file is whole, and still refuses changes.
     2. Indices are contiguous, and every entry has the leaf hash of its bytes.
-    3. Every interior node is the hash of its children; none is missing, none too many.
-    4. Every checkpoint is signed by the log and states the root of the tree at its size.
-    5. The newest checkpoint covers every entry, and agrees with the one kept beside the key.
-    6. `inspect`, when given, finds nothing wrong with any entry.
+    3. Every tile holds the hashes of its entries or of the tiles below; none is missing, none too many.
+    4. Every checkpoint is signed by the key whose turn it was (`ledger.rotation`), and states the root of the tree
+       at its size.
+    5. Head, newest checkpoint and the one kept beside the key agree with the entries; entries that no
+       checkpoint covers yet are a warning where a publisher of its own signs, else a problem.
+    6. Every time stamp is of a checkpoint that was signed, and holds under the roots, when they are given.
+    7. `inspect`, when given, finds nothing wrong with any entry.
 
     Args:
         log: The log.
         inspect: Called once with every entry, in order.
+        tsa_roots: The time-stamping authorities that are trusted.
 
     Returns:
         The report. Of problems of one kind with nodes or checkpoints, which tend to come in
@@ -74,11 +78,12 @@ def check(log: Log, inspect: Inspect | None = None) -> FsckReport:
     entries = 0
     remembered = _remembered(log, findings)  # before the snapshot, or it might be the newer one
     try:
-        with reading(log.engine) as session:
-            _check_database(session, findings)
-            entries = store.entry_count(session)
-            _check_tree(session, log.verifier, inspect, findings)
-            _check_newest(session, log.verifier, remembered, findings)
+        with reading(log.engine) as connection:
+            _check_database(connection, findings)
+            entries = store.entry_count(connection)
+            _check_tree(connection, log.succession, inspect, findings)
+            _check_newest(connection, log, remembered, findings)
+            _check_stamps(connection, tsa_roots, findings)
     except DatabaseUnavailableError as fault:
         findings.problem(str(fault), "database")
     return FsckReport(entries, findings.problems(), tuple(findings.warnings))
@@ -104,20 +109,20 @@ class _Findings:
         return (*self.singles, *firsts)
 
 
-def _check_database(session: Session, findings: _Findings) -> None:
-    for fault in store.physical_faults(session):
+def _check_database(connection: Connection, findings: _Findings) -> None:
+    for fault in store.physical_faults(connection):
         findings.problem(f"The database file is damaged: {fault}", "database")
-    for guard in store.missing_guards(session):
+    for guard in store.missing_guards(connection):
         findings.problem(
             f"The trigger {guard} is gone, so the database does not refuse changes any more.",
             "database",
         )
 
 
-def _check_tree(session: Session, verifier: NoteVerifier, inspect: Inspect | None, findings: _Findings) -> None:
-    tree = _Tree(session, verifier, findings)
+def _check_tree(connection: Connection, succession: Succession, inspect: Inspect | None, findings: _Findings) -> None:
+    tree = _Tree(connection, succession, findings)
     expected, latest = 0, ""
-    for entry in store.all_entries(session):
+    for entry in store.all_entries(connection):
         where = f"entry {entry.index}"
         if entry.index != expected:
             findings.problem(
@@ -144,30 +149,27 @@ def _check_tree(session: Session, verifier: NoteVerifier, inspect: Inspect | Non
 
 
 class _Tree:
-    """The tree as the entries give it, beside the nodes and checkpoints that are stored."""
+    """The tree as the entries give it, beside the tiles and checkpoints that are stored."""
 
-    def __init__(self, session: Session, verifier: NoteVerifier, findings: _Findings) -> None:
+    def __init__(self, connection: Connection, succession: Succession, findings: _Findings) -> None:
         self.broken = False
-        self._session = session
-        self._verifier = verifier
+        self._session = connection
+        self._succession = succession
         self._findings = findings
         self._edge = Frontier()
-        self._completed: list[tuple[NodeId, bytes]] = []
-        self._checkpoints = store.checkpoints(session)
+        self._rows: list[list[bytes]] = [[]]
+        self._tiles = 0
+        self._checkpoints = store.checkpoints(connection)
         self._next_checkpoint = next(self._checkpoints, None)
 
     def add(self, leaf: bytes) -> None:
         if self.broken:
             return
         self._check_checkpoints()
-        growth = self._edge.extended([leaf])
-        self._edge = growth.frontier
-        self._completed.extend(growth.completed)
-        if len(self._completed) >= _NODES_AT_ONCE:
-            self._check_nodes()
+        self._edge = self._edge.extended([leaf]).frontier
+        self._fill(0, leaf)
 
     def finish(self) -> None:
-        self._check_nodes()
         if self.broken:
             return
         self._check_checkpoints()
@@ -178,28 +180,47 @@ class _Tree:
                 f"checkpoint {self._next_checkpoint.size}",
             )
             self._next_checkpoint = next(self._checkpoints, None)
-        complete = self._edge.size - self._edge.size.bit_count()  # a tree of n leaves has n - popcount
-        stored = store.node_count(self._session)
-        if stored != complete:
+        stored = store.tile_count(self._session)
+        if stored != self._tiles:
             self._findings.problem(
-                f"The database holds {stored} tree nodes where {self._edge.size} entries make {complete}.",
+                f"The database holds {stored} full tiles where {self._edge.size} entries fill {self._tiles}.",
                 "log",
             )
+        self._check_head()
 
-    def _check_nodes(self) -> None:
-        levels: dict[int, dict[NodeId, bytes]] = defaultdict(dict)
-        for node, value in self._completed:
-            levels[node.level][node] = value
-        self._completed.clear()
-        for level, computed in levels.items():
-            positions = [node.position for node in computed]
-            stored = store.level_nodes(self._session, level, min(positions), max(positions) + 1)
-            for node, value in computed.items():
-                where = f"node {node.level}/{node.position}"
-                if node not in stored:
-                    self._findings.one_of_many("missing", "The tree node is missing.", where)
-                elif stored[node] != value:
-                    self._findings.one_of_many("node", "The tree node is not the hash of its children.", where)
+    def _fill(self, level: int, value: bytes) -> None:
+        """Puts a hash into the unfinished tile of a level, and compares the tile once it is full."""
+        if level == len(self._rows):
+            self._rows.append([])
+        row = self._rows[level]
+        row.append(value)
+        if len(row) == TILE_WIDTH:
+            tile = Tile.complete(b"".join(row))
+            row.clear()
+            self._tiles += 1
+            self._check_tile(TileId(level, (self._edge.size >> (TILE_HEIGHT * (level + 1))) - 1), tile)
+            self._fill(level + 1, tile.root)
+
+    def _check_tile(self, place: TileId, computed: Tile) -> None:
+        where = f"tile {place.level}/{place.position}"
+        stored = store.tiles(self._session, [place]).get(place)
+        if stored is None:
+            self._findings.one_of_many("missing", "The tile is missing.", where)
+        elif stored != computed:
+            self._findings.one_of_many("tile", "The tile does not hold the hashes of what is below it.", where)
+
+    def _check_head(self) -> None:
+        try:
+            head = store.head(self._session)
+        except LogDamagedError as fault:
+            self._findings.problem(str(fault), "head")
+            return
+        if head != self._edge:
+            self._findings.problem(
+                f"It says that the log has {head.size} entries and the root {head.root.hex()}, but there are "
+                f"{self._edge.size} with the root {self._edge.root.hex()}.",
+                "head",
+            )
 
     def _check_checkpoints(self) -> None:
         while (stored := self._next_checkpoint) is not None and stored.size <= self._edge.size:
@@ -209,7 +230,7 @@ class _Tree:
     def _check_checkpoint(self, stored: StoredCheckpoint) -> None:
         where = f"checkpoint {stored.size}"
         try:
-            signed = open_checkpoint(stored.note, [self._verifier])
+            signed = self._succession.open(stored.note)
         except LedgerError as fault:
             self._findings.one_of_many("unsigned", str(fault), where)
             return
@@ -224,6 +245,23 @@ class _Tree:
             )
 
 
+def _check_stamps(connection: Connection, roots: TsaRoots | None, findings: _Findings) -> None:
+    for stored in store.stamps(connection):
+        where = f"timestamp {stored.size}"
+        stamped = store.checkpoint_at(connection, stored.size)
+        if stamped is None:
+            findings.one_of_many("stamped", "It is of a checkpoint that is not there.", where)
+            continue
+        try:
+            message = stamped_bytes(stamped.note)
+            if roots is not None:
+                verify(stored.token, message, roots)
+            elif TimeStamp.parse(stored.token).message_digest != hashlib.sha256(message).digest():
+                findings.one_of_many("stamp", "It is about something else than its checkpoint.", where)
+        except LedgerError as fault:
+            findings.one_of_many("stamp", str(fault), where)
+
+
 def _remembered(log: Log, findings: _Findings) -> bytes | None:
     try:
         return log.remembered()
@@ -232,10 +270,19 @@ def _remembered(log: Log, findings: _Findings) -> bytes | None:
         return None
 
 
-def _check_newest(session: Session, verifier: NoteVerifier, remembered: bytes | None, findings: _Findings) -> None:
+def _check_newest(connection: Connection, log: Log, remembered: bytes | None, findings: _Findings) -> None:
     try:
-        sound_frontier(session, verifier, remembered)
+        state = store.state(connection)
+        log.require_sound(connection, state, remembered)
+        if log.publishes_at_once:
+            require_covered(state)
     except DatabaseUnavailableError:
         raise
     except LedgerError as fault:
         findings.problem(str(fault), "log")
+        return
+    covered = 0 if state.newest is None else state.newest.size
+    if covered < state.entries:
+        findings.warnings.append(
+            Problem(f"No checkpoint covers the last {state.entries - covered} entries yet: start the publisher.", "log")
+        )

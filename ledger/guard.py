@@ -4,70 +4,101 @@ C2SP tlog-checkpoint: "A log MUST not sign any checkpoint which is inconsistent 
 checkpoint it previously signed." Whoever holds two such checkpoints can prove that the log forked.
 """
 
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection
 
-from ledger import store
-from ledger.checkpoint import Checkpoint, open_checkpoint
-from ledger.errors import LogDamagedError, RolledBackError, SignatureError, WrongLogError
-from ledger.merkle import EMPTY_ROOT, Frontier, root_nodes
-from ledger.note import NoteVerifier
+from ledger.checkpoint import Checkpoint
+from ledger.errors import LogDamagedError, RolledBackError, SignatureError, SuccessionError, WrongLogError
+from ledger.merkle import Frontier
+from ledger.note import Note
+from ledger.rotation import Succession
+from ledger.store import State
+from ledger.tree import edge_at
 
 
-def sound_frontier(session: Session, verifier: NoteVerifier, remembered: bytes | None) -> Frontier:
-    """Reads the right-hand edge of the tree, and only gives it out if it may be extended.
+def require_sound(connection: Connection, state: State, succession: Succession, remembered: bytes | None) -> None:
+    """Lets a tree be extended, or signed for, only if that contradicts nothing that was signed before.
 
     Args:
-        session: A transaction that holds the write lock.
-        verifier: The log's own key.
+        connection: A transaction, in which nothing changes meanwhile.
+        state: Where the log stands in it.
+        succession: The log's own keys.
         remembered: The newest signed checkpoint as it is known outside the database, if it is.
 
-    Returns:
-        The edge of a tree that agrees with the newest checkpoint in the database and with the
-        remembered one.
+    Raises:
+        RolledBackError: The tree is smaller than, or contradicts, one of the two checkpoints.
+        WrongLogError: One of the two was signed by another log, or by a key whose turn it was not.
+        LogDamagedError: Entries, tree and checkpoints contradict each other.
+    """
+    head = edge_at(connection, state.entries)
+    newest = None if state.newest is None else state.newest.note
+    if newest is not None:
+        _require_extends(connection, head, _opened(newest, succession), "in its own database")
+    if remembered is not None and remembered != newest:
+        _require_handed_on(head, succession, remembered)
+        _require_extends(connection, head, _opened(remembered, succession), "kept beside its key")
+    if head != state.head:
+        raise LogDamagedError(
+            f"The database holds {head.size} entries with the root {head.root.hex()}, but its head says that there "
+            f"are {state.head.size} with the root {state.head.root.hex()}: entries were removed, added or changed "
+            "behind the log's back. Run `linernotes log fsck`, and restore the database from its backup; the log takes "
+            "no entry before."
+        )
+
+
+def require_covered(state: State) -> None:
+    """Refuses a tree that is larger than what its log, which signs with every append, has signed for.
 
     Raises:
-        RolledBackError: The tree is smaller than, or contradicts, one of the two.
-        WrongLogError: One of the two was signed by another log or key.
-        LogDamagedError: Entries, nodes and checkpoints contradict each other.
+        LogDamagedError: Entries were added, or checkpoints removed, behind the log's back.
     """
-    count = store.entry_count(session)
-    newest = store.newest_checkpoint(session)
-    covered = 0 if newest is None else newest.size
-    if covered < count:
+    covered = 0 if state.newest is None else state.newest.size
+    if covered < state.entries:
         raise LogDamagedError(
-            f"The database holds {count} entries, but its newest checkpoint covers {covered}: "
-            "entries were added or checkpoints removed behind the log's back. Run `linernotes log "
-            "fsck`, and restore the database from its backup; the log takes no entry before."
+            f"The database holds {state.entries} entries, but its newest checkpoint covers {covered}: entries were "
+            "added or checkpoints removed behind the log's back, or a publisher of its own has not signed for them "
+            "yet. Run `linernotes log fsck`; if it finds nothing else, `linernotes log publish` signs for them, else "
+            "restore the database from its backup. The log takes no entry before."
         )
-    edge = store.frontier(session, count)
-    if newest is not None:
-        _require_extends(session, edge, _opened(newest.note, verifier), "in its own database")
-    if remembered is not None and (newest is None or remembered != newest.note):
-        _require_extends(session, edge, _opened(remembered, verifier), "kept beside its key")
-    return edge
 
 
-def _opened(note: bytes, verifier: NoteVerifier) -> Checkpoint:
+def _opened(note: bytes, succession: Succession) -> Checkpoint:
     try:
-        return open_checkpoint(note, [verifier])
-    except SignatureError as fault:
+        return succession.open(note)
+    except (SignatureError, SuccessionError) as fault:
         raise WrongLogError(
-            f"The newest checkpoint of this log was not signed by the key {verifier.vkey}: {fault} "
+            f"The newest checkpoint of this log was not signed by the key {succession.current.vkey}: {fault} "
             "The database, the key and the file that remembers the newest checkpoint have to be "
-            "those of one log; put the right ones together. The log takes no entry before."
+            "those of one log; put the right ones together, or open the log again, if it was handed over to another "
+            "key meanwhile. The log takes no entry before."
         ) from fault
 
 
-def _require_extends(session: Session, edge: Frontier, signed: Checkpoint, where: str) -> None:
-    if signed.size > edge.size:
+def _require_handed_on(head: Frontier, succession: Succession, remembered: bytes) -> None:
+    """Notices a database that is older than a handover: it cannot know the key that signed since."""
+    note = Note.parse(remembered)
+    known = {tenure.verifier.key_id for tenure in succession.tenures}
+    size = Checkpoint.parse(note.text).size
+    strange = [each for each in note.signatures if each.name == succession.origin and each.key_id not in known]
+    if strange and size > head.size:
         raise RolledBackError(
-            f"The log {signed.origin} has {edge.size} entries, but a checkpoint for "
+            f"The log {succession.origin} has {head.size} entries, but a checkpoint for {size} is kept beside its key, "
+            f"signed by a key ({strange[0].key_id:08x}) that these entries do not name: the database is older than the "
+            "handover of the log to that key. Put the newest copy back. If it is lost, this log cannot go on without "
+            "contradicting itself: begin a new one with a new key and name, and keep the checkpoint. This one takes no "
+            "more entries."
+        )
+
+
+def _require_extends(connection: Connection, head: Frontier, signed: Checkpoint, where: str) -> None:
+    if signed.size > head.size:
+        raise RolledBackError(
+            f"The log {signed.origin} has {head.size} entries, but a checkpoint for "
             f"{signed.size} was signed before ({where}): entries were lost, most likely because an "
             "older copy of the database was put in its place. Put the newest copy back. If it is "
             "lost, this log cannot go on without contradicting itself: begin a new one with a new "
             "key and name, and keep the old checkpoint. This one takes no more entries."
         )
-    root = _root(session, edge, signed.size)
+    root = head.root if signed.size == head.size else edge_at(connection, signed.size).root
     if root != signed.root_hash:
         raise RolledBackError(
             f"The first {signed.size} entries of the log {signed.origin} have the root "
@@ -76,9 +107,3 @@ def _require_extends(session: Session, edge: Frontier, signed: Checkpoint, where
             "where, and put back a copy of the database that agrees with the checkpoint. The log "
             "takes no entry before."
         )
-
-
-def _root(session: Session, edge: Frontier, size: int) -> bytes:
-    if size == edge.size:
-        return edge.root
-    return store.folded(session, [root_nodes(size)])[0] if size else EMPTY_ROOT

@@ -1,30 +1,26 @@
-"""Ed25519 keys: who may sign, who can check, and where a private key lies.
+"""Ed25519 keys: who may sign, and who can check.
 
 Ed25519 itself (RFC 8032) accepts public keys that verify anything (small order) and two
 encodings of one key; both are refused when a key is registered, so a signature means one key.
+
+Where a private key lies is another matter: in a file (`ledger.key_file`), in an agent
+(`ledger.key_agent`), or in any other thing that is a `Signer`.
 """
 
 import hashlib
-import os
-import secrets
-import stat
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol, Self
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
     Ed25519PublicKey,
 )
 
-from ledger.durability import sync_folder, write_new
-from ledger.errors import KeyFileError, KeyRejectedError, SignatureError, shown
+from ledger.errors import KeyRejectedError, SignatureError, shown
 
 PUBLIC_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
-_MAX_KEY_FILE_BYTES = 4096
 
 _PRIME = 2**255 - 19
 _CURVE_D = -121665 * pow(121666, -1, _PRIME) % _PRIME
@@ -40,15 +36,30 @@ _SMALL_ORDER_Y = frozenset(
 
 
 class Signer(Protocol):
-    """Something that signs messages under one key."""
+    """Something that signs messages under one Ed25519 key, wherever its private half lies.
+
+    This is the place for a key management service or a PKCS#11 token: a class with these three
+    members can be the key of a log, a home, a witness or a party. What is asked of it:
+
+    - Its signatures are plain Ed25519 over the message as it is (RFC 8032 section 5.1.6; in
+      PKCS#11 `CKM_EDDSA` without parameters), never over a digest of it.
+    - It checks what comes back with its `verifier` before it returns it: a wrong signature that
+      leaves the house is a log that cannot be verified, or worse, a leaked key (fault attacks).
+    - When the key cannot be reached in a bounded time it raises a `LedgerError` that says so.
+    """
 
     @property
     def keyid(self) -> str:
         """Name of the key: `sha256:` and the hex SHA-256 of the raw public key."""
         ...
 
+    @property
+    def verifier(self) -> "Ed25519Verifier":
+        """The public half."""
+        ...
+
     def sign(self, message: bytes) -> bytes:
-        """Returns the signature over a message."""
+        """Returns the 64-byte signature over a message."""
         ...
 
 
@@ -136,98 +147,6 @@ class Ed25519Signer:
     def sign(self, message: bytes) -> bytes:
         """Returns the 64-byte signature over a message."""
         return self.private_key.sign(message)
-
-
-def load_or_create_key(path: Path) -> Ed25519Signer:
-    """Reads a private key file, or makes it when there is none.
-
-    The file is unencrypted PKCS#8 in PEM, mode 0600. It is made under another name, made
-    durable, and only then linked to its own name, which fails when the name is taken: of two
-    processes that make it at once one wins, and both use the winner's key.
-
-    Args:
-        path: The key file; its folder has to exist.
-
-    Returns:
-        The key.
-
-    Raises:
-        KeyFileError: The file cannot be read or made, is a symbolic link, may be read by others
-            than its owner, or does not hold an Ed25519 private key.
-    """
-    try:
-        return _load(path)
-    except FileNotFoundError:
-        pass
-    try:
-        _create(path)
-        return _load(path)
-    except OSError as fault:
-        raise KeyFileError(
-            f"The key file {path} could not be made: {fault.strerror}; check that its folder "
-            "exists, can be written and is not full."
-        ) from fault
-
-
-def _load(path: Path) -> Ed25519Signer:
-    data = _read_private(path)
-    try:
-        key = serialization.load_pem_private_key(data, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as fault:
-        raise KeyFileError(
-            f"The key file {path} does not hold an unencrypted private key in PEM: {fault}. "
-            "Restore it from its backup; a lost key cannot be made again."
-        ) from fault
-    if not isinstance(key, Ed25519PrivateKey):
-        raise KeyFileError(
-            f"The key file {path} holds a key of another kind ({type(key).__name__}) where "
-            "Ed25519 is needed; restore the right file from its backup."
-        )
-    return Ed25519Signer(key)
-
-
-def _read_private(path: Path) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        raise
-    except OSError as fault:
-        hint = "it is a symbolic link" if path.is_symlink() else str(fault.strerror)
-        raise KeyFileError(
-            f"The key file {path} cannot be opened: {hint}. Put the key itself there, as a plain "
-            "file of the user who runs this program."
-        ) from fault
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise KeyFileError(f"The key file {path} is not a plain file; put the key itself there.")
-        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise KeyFileError(
-                f"The key file {path} may be used by others than its owner (mode "
-                f"{stat.S_IMODE(status.st_mode):04o}). Treat the key as seen by them; if nobody "
-                f"else uses this machine, `chmod 600 {path}` is enough."
-            )
-        return os.read(descriptor, _MAX_KEY_FILE_BYTES)
-    finally:
-        os.close(descriptor)
-
-
-def _create(path: Path) -> None:
-    data = Ed25519PrivateKey.generate().private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        write_new(draft, data, mode=0o600)
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return  # another process was faster: its key is the one
-    finally:
-        draft.unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 def _require_sound(public_key: bytes) -> None:

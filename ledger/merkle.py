@@ -331,9 +331,13 @@ def _left_width(size: int) -> int:
 
 def _range_nodes(start: int, stop: int) -> tuple[NodeId, ...]:
     """Perfect subtrees covering `[start, stop)`, where `start` is aligned to the largest."""
+    width = stop - start
+    if width & (width - 1) == 0 and width:  # most often: one node
+        level = width.bit_length() - 1
+        return (NodeId(level, start >> level),)
     nodes = []
-    for level in reversed(range((stop - start).bit_length())):
-        if (stop - start) >> level & 1:
+    for level in reversed(range(width.bit_length())):
+        if width >> level & 1:
             nodes.append(NodeId(level, start >> level))
             start += 1 << level
     return tuple(nodes)

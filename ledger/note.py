@@ -14,10 +14,10 @@ from typing import Self
 
 from ledger.encoding import MAX_NUMBER, decode_base64, encode_base64
 from ledger.errors import KeyRejectedError, NoteError, SignatureError, shown
-from ledger.keys import SIGNATURE_BYTES, Ed25519Signer, Ed25519Verifier
+from ledger.keys import SIGNATURE_BYTES, Ed25519Verifier, Signer
 
 MAX_NOTE_BYTES = 256 * 1024
-MAX_SIGNATURES = 64
+MAX_SIGNATURES = 128
 
 _KEY_ID_BYTES = 4
 _TIMESTAMP_BYTES = 8
@@ -125,7 +125,7 @@ class NoteVerifier:
                     f"The cosignature of {shown(self.name)} states the time {seconds}, beyond "
                     "2^63-1 seconds; ask the witness for a new one."
                 )
-            message = b"cosignature/v1\ntime %d\n%s" % (seconds, message)
+            message = cosignature_message(text, seconds)
         if len(signature) != SIGNATURE_BYTES:
             raise SignatureError(
                 f"The signature of {shown(self.name)} has {len(signature)} bytes where Ed25519 "
@@ -148,7 +148,7 @@ class NoteSigner:
     """
 
     name: str
-    key: Ed25519Signer
+    key: Signer
     verifier: NoteVerifier = field(init=False)
 
     def __post_init__(self) -> None:
@@ -302,6 +302,11 @@ def open_note(data: bytes, verifiers: Iterable[NoteVerifier]) -> Note:
             "trusted here; get the log's verifier key from its operator and add it, if you trust it."
         )
     return Note(note.text, tuple(verified))
+
+
+def cosignature_message(text: str, seconds: int) -> bytes:
+    """Returns what a witness signs (C2SP tlog-cosignature v1, "Ed25519 signatures")."""
+    return b"cosignature/v1\ntime %d\n%s" % (seconds, text.encode())
 
 
 def _parse_signature(line: str) -> Signature:

@@ -114,7 +114,7 @@ class Policy:
         Raises:
             PolicyError: A line is not one of a policy, or the lines contradict each other.
         """
-        octets = data.encode("utf-8", _OCTETS) if isinstance(data, str) else data
+        octets = _octets(data) if isinstance(data, str) else data
         if len(octets) > MAX_POLICY_BYTES:
             raise PolicyError(
                 f"A policy of {len(octets)} bytes is longer than the {MAX_POLICY_BYTES} that are "
@@ -256,6 +256,16 @@ class _Reader:
         for name in names:
             if name not in defined:
                 raise self.refused(number, line, f"{shown(name)} is not defined above it")
+
+
+def _octets(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", _OCTETS)
+    except UnicodeEncodeError as fault:
+        raise PolicyError(
+            f"The policy holds half of a character (as character {fault.start + 1}), which no "
+            "octets stand for; give it as it lies in its file."
+        ) from fault
 
 
 def _require_structure(policy: Policy) -> None:

@@ -1,22 +1,73 @@
 """Every question to the log's tables, and the only statements that add to them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from sqlalchemy import Row, Select, bindparam, func, insert, or_, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    LargeBinary,
+    Row,
+    Select,
+    String,
+    Table,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
+from ledger import postgresql, sqlite
 from ledger.entry import Entry
 from ledger.errors import LogDamagedError
-from ledger.merkle import Frontier, NodeId, fold, root_nodes
-from ledger.tables import CHECKPOINT, ENTRY, METADATA, NODE
+from ledger.merkle import HASH_BYTES, Frontier
+from ledger.tables import CHECKPOINT, ENTRY, GUARDS, HEAD, IDEMPOTENCY, TILE, TIMESTAMP
+from ledger.tile import Tile, TileId, split
 
 _ENTRY_COLUMNS = (ENTRY.c.log_index, ENTRY.c.leaf_hash, ENTRY.c.data, ENTRY.c.appended_at)
 
 _MAX_PARAMETERS = 500
 """Values in one `IN`: far below the limit of either database."""
 _ROWS_AT_ONCE = 256
+_HELD_SECONDS: float = 10
+"""How long whoever has the lock may stand still: when its machine has died, the others wait no longer."""
+_COPY_TYPES = {BigInteger: "int8", Integer: "int4", LargeBinary: "bytea", String: "varchar"}
+_TILES_AT_ONCE = 16
+
+_STAMPS = select(TIMESTAMP.c.size, TIMESTAMP.c.token, TIMESTAMP.c.taken_at)
+
+# Statements of every append and proof are built once: building them is most of their cost.
+_HEAD = select(HEAD.c.size, HEAD.c.edge).where(HEAD.c.id == 1)
+_LOCK_HEAD = text(
+    "SELECT set_config('idle_in_transaction_session_timeout', :patience, true) FROM head WHERE id = 1 FOR UPDATE"
+)
+_LAST = ENTRY.c.log_index.desc()
+_NEWEST = CHECKPOINT.c.size.desc()
+_STATE = select(
+    select(HEAD.c.size).where(HEAD.c.id == 1).scalar_subquery().label("size"),
+    select(HEAD.c.edge).where(HEAD.c.id == 1).scalar_subquery().label("edge"),
+    select(ENTRY.c.log_index).order_by(_LAST).limit(1).scalar_subquery().label("last_index"),
+    select(ENTRY.c.leaf_hash).order_by(_LAST).limit(1).scalar_subquery().label("last_leaf"),
+    select(CHECKPOINT.c.size).order_by(_NEWEST).limit(1).scalar_subquery().label("covered"),
+    select(CHECKPOINT.c.note).order_by(_NEWEST).limit(1).scalar_subquery().label("note"),
+)
+_MOVE_HEAD = update(HEAD).where(HEAD.c.id == 1).values(size=bindparam("new_size"), edge=bindparam("new_edge"))
+_LEAF_HASHES = (
+    select(ENTRY.c.leaf_hash)
+    .where(ENTRY.c.log_index >= bindparam("start"), ENTRY.c.log_index < bindparam("stop"))
+    .order_by(ENTRY.c.log_index)
+)
+_TILE_ROOTS = (
+    select(TILE.c.root)
+    .where(TILE.c.level == bindparam("tile_level"))
+    .where(TILE.c.tile_index >= bindparam("start"), TILE.c.tile_index < bindparam("stop"))
+    .order_by(TILE.c.tile_index)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,194 +83,326 @@ class StoredCheckpoint:
     note: bytes
 
 
-def entry_count(session: Session) -> int:
+@dataclass(frozen=True, slots=True)
+class StoredStamp:
+    """The time stamp of a checkpoint as it lies in the database.
+
+    Attributes:
+        size: Tree size of the checkpoint.
+        token: The RFC 3161 token.
+        taken_at: When it was kept, by our own clock: RFC 3339.
+    """
+
+    size: int
+    token: bytes
+    taken_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a log stands: what an append begins with.
+
+    Attributes:
+        head: The edge of the tree, as its own row says.
+        entries: How many entries there are, by the index of the last.
+        last_leaf: Leaf hash of the last entry.
+        newest: The newest checkpoint.
+    """
+
+    head: Frontier
+    entries: int
+    last_leaf: bytes | None
+    newest: StoredCheckpoint | None
+
+
+def entry_count(connection: Connection) -> int:
     """Returns the number of entries, by the index of the last."""
-    last = session.scalar(select(func.max(ENTRY.c.log_index)))
+    last = connection.scalar(select(func.max(ENTRY.c.log_index)))
     return 0 if last is None else int(last) + 1
 
 
-def newest_checkpoint(session: Session) -> StoredCheckpoint | None:
+def newest_checkpoint(connection: Connection) -> StoredCheckpoint | None:
     """Returns the checkpoint of the greatest size, or None before the first."""
     query = select(CHECKPOINT.c.size, CHECKPOINT.c.note).order_by(CHECKPOINT.c.size.desc())
-    row = session.execute(query.limit(1)).first()
+    row = connection.execute(query.limit(1)).first()
     return None if row is None else StoredCheckpoint(row.size, row.note)
 
 
-def checkpoints(session: Session) -> Iterator[StoredCheckpoint]:
+def checkpoint_at(connection: Connection, size: int) -> StoredCheckpoint | None:
+    """Returns the checkpoint of a size, or None when none was signed."""
+    row = connection.execute(select(CHECKPOINT.c.note).where(CHECKPOINT.c.size == size)).first()
+    return None if row is None else StoredCheckpoint(size, _blob(row.note))
+
+
+def checkpoints(connection: Connection) -> Iterator[StoredCheckpoint]:
     """Yields every checkpoint, by size."""
     query = select(CHECKPOINT.c.size, CHECKPOINT.c.note).order_by(CHECKPOINT.c.size)
-    for row in session.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}):
-        yield StoredCheckpoint(row.size, row.note)
+    with connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
+        for row in rows:
+            yield StoredCheckpoint(row.size, row.note)
 
 
-def frontier(session: Session, size: int) -> Frontier:
-    """Reads the right-hand edge of the tree at a size.
-
-    Raises:
-        LogDamagedError: A node of it is missing.
-    """
-    nodes = root_nodes(size)
-    hashes = node_hashes(session, nodes)
-    return Frontier(size, tuple(hashes[node] for node in nodes))
-
-
-def folded(session: Session, groups: Sequence[Sequence[NodeId]]) -> tuple[bytes, ...]:
-    """Reads the nodes of each group, all in one query, and joins each group into one hash.
+def head(connection: Connection) -> Frontier:
+    """Returns the right-hand edge of the tree over all entries.
 
     Raises:
-        LogDamagedError: A node is missing.
+        LogDamagedError: The row is missing, or is not an edge of its size.
     """
-    hashes = node_hashes(session, [node for group in groups for node in group])
-    return tuple(fold([hashes[node] for node in group]) for group in groups)
+    row = connection.execute(_HEAD).first()
+    return _edge(None, None) if row is None else _edge(row.size, row.edge)
 
 
-def node_hashes(session: Session, nodes: Iterable[NodeId]) -> dict[NodeId, bytes]:
-    """Reads the hashes of nodes; those of level 0 are the entries' own.
+def locked_state(connection: Connection) -> State:
+    """Keeps others from appending until the transaction ends, and returns where the log stands.
 
     Raises:
-        LogDamagedError: One is missing.
+        LogDamagedError: The head is missing, or is not an edge of its size.
     """
-    wanted = set(nodes)
-    leaves = [node.position for node in wanted if node.level == 0]
-    interior = [node for node in wanted if node.level]
-    found: dict[NodeId, bytes] = {}
-    if leaves:
-        query = select(ENTRY.c.log_index, ENTRY.c.leaf_hash)
-        rows = session.execute(query.where(ENTRY.c.log_index.in_(leaves)))
-        found.update((NodeId(0, row.log_index), _blob(row.leaf_hash)) for row in rows)
-    if interior:
+    lock(connection)
+    return state(connection)
+
+
+def lock(connection: Connection) -> None:
+    """Keeps others from appending until the transaction ends, and waits for those who do."""
+    if connection.dialect.name == "postgresql":  # on SQLite the transaction itself is the lock
+        connection.execute(_LOCK_HEAD, {"patience": f"{round(_HELD_SECONDS * 1000)}ms"})
+
+
+def settle_doubt(connection: Connection, first: int, leaves: Sequence[bytes], used: Mapping[str, range]) -> bool:
+    """Finds out whether a transaction is recorded whose commit failed, and else sees to it that it never will be.
+
+    Args:
+        connection: A transaction that holds the lock, and by then neither the one in doubt nor any other can; what
+            is said here counts once it is committed.
+        first: Index of the first entry that was added.
+        leaves: Leaf hashes of all that were, at least one.
+        used: Idempotency keys that were added with them.
+    """
+    if leaf_hashes(connection, first, first + len(leaves)) == list(leaves):
+        return appended_with(connection, list(used)) == used
+    if connection.dialect.name == "sqlite":
+        sqlite.supersede(connection)
+    return False
+
+
+def state(connection: Connection) -> State:
+    """Returns where the log stands, read in one statement.
+
+    Raises:
+        LogDamagedError: The head is missing, or is not an edge of its size.
+    """
+    row = connection.execute(_STATE).one()
+    newest = None if row.covered is None else StoredCheckpoint(row.covered, _blob(row.note))
+    last = None if row.last_leaf is None else _blob(row.last_leaf)
+    return State(_edge(row.size, row.edge), 0 if row.last_index is None else row.last_index + 1, last, newest)
+
+
+def move_head(connection: Connection, edge: Frontier) -> None:
+    """Records the edge of the tree after an append; the database refuses one that is not larger."""
+    connection.execute(_MOVE_HEAD, {"new_size": edge.size, "new_edge": b"".join(edge.hashes)})
+
+
+def leaf_hashes(connection: Connection, start: int, stop: int) -> list[bytes]:
+    """Returns the leaf hashes of the entries with indices in `[start, stop)`, those that exist, in order."""
+    return [_blob(value) for value in connection.scalars(_LEAF_HASHES, {"start": start, "stop": stop})]
+
+
+def tile_roots(connection: Connection, level: int, start: int, stop: int) -> list[bytes]:
+    """Returns the roots of the full tiles of a level at the indices `[start, stop)`, those that exist, in order."""
+    found = connection.scalars(_TILE_ROOTS, {"tile_level": level, "start": start, "stop": stop})
+    return [_blob(value) for value in found]
+
+
+def tiles(connection: Connection, wanted: Sequence[TileId]) -> dict[TileId, Tile]:
+    """Returns those of the tiles that are full."""
+    found: dict[TileId, Tile] = {}
+    for first in range(0, len(wanted), _TILES_AT_ONCE):
+        some = wanted[first : first + _TILES_AT_ONCE]
         values = {
-            f"{name}_{number}": value for number, node in enumerate(interior) for name, value in node._asdict().items()
+            name: value
+            for number, tile in enumerate(some)
+            for name, value in ((f"level_{number}", tile.level), (f"position_{number}", tile.position))
         }
-        found.update(_interior(session, _nodes_query(len(interior)), values))
-    if missing := wanted - found.keys():
-        level, position = min(missing)
-        raise LogDamagedError(
-            f"The log lacks the tree node at level {level}, position {position}: rows were "
-            "removed from its database. Run `linernotes log fsck` to see what else is missing, "
-            "and restore the database from its backup."
-        )
+        for row in connection.execute(_tiles_query(len(some)), values):
+            found[TileId(row.level, row.tile_index)] = _tile(row)
     return found
 
 
-def level_nodes(session: Session, level: int, start: int, stop: int) -> dict[NodeId, bytes]:
-    """Reads the interior nodes of one level at the positions `[start, stop)`, those that exist."""
-    query = select(NODE.c.level, NODE.c.node_index, NODE.c.hash).where(
-        NODE.c.level == level, NODE.c.node_index >= start, NODE.c.node_index < stop
-    )
-    return _interior(session, query, {})
+def tile_count(connection: Connection) -> int:
+    """Returns the number of full tiles."""
+    return connection.scalar(select(func.count()).select_from(TILE)) or 0
 
 
-def node_count(session: Session) -> int:
-    """Returns the number of interior nodes."""
-    return session.scalar(select(func.count()).select_from(NODE)) or 0
-
-
-def entry(session: Session, index: int) -> Entry | None:
+def entry(connection: Connection, index: int) -> Entry | None:
     """Returns the entry at an index, or None."""
     query = select(*_ENTRY_COLUMNS).where(ENTRY.c.log_index == index)
-    row = session.execute(query).first()
+    row = connection.execute(query).first()
     return None if row is None else _entry(row)
 
 
-def entry_by_leaf(session: Session, leaf_hash: bytes) -> Entry | None:
+def entry_by_leaf(connection: Connection, leaf_hash: bytes) -> Entry | None:
     """Returns the entry with a leaf hash, or None."""
     query = select(*_ENTRY_COLUMNS).where(ENTRY.c.leaf_hash == leaf_hash)
-    row = session.execute(query).first()
+    row = connection.execute(query).first()
     return None if row is None else _entry(row)
 
 
-def entries(session: Session, start: int, stop: int) -> list[Entry]:
+def entries(connection: Connection, start: int, stop: int) -> list[Entry]:
     """Returns the entries with indices in `[start, stop)`, those that exist, in order."""
     query = select(*_ENTRY_COLUMNS).order_by(ENTRY.c.log_index)
-    rows = session.execute(query.where(ENTRY.c.log_index >= start, ENTRY.c.log_index < stop))
+    rows = connection.execute(query.where(ENTRY.c.log_index >= start, ENTRY.c.log_index < stop))
     return [_entry(row) for row in rows]
 
 
-def all_entries(session: Session) -> Iterator[Entry]:
+def all_entries(connection: Connection) -> Iterator[Entry]:
     """Yields every entry in order, without holding them all in memory."""
     query = select(*_ENTRY_COLUMNS).order_by(ENTRY.c.log_index)
-    for row in session.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}):
-        yield _entry(row)
+    with connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
+        for row in rows:
+            yield _entry(row)
 
 
-def indices_of(session: Session, leaf_hashes: Sequence[bytes]) -> dict[bytes, int]:
+def indices_of(connection: Connection, leaf_hashes: Sequence[bytes]) -> dict[bytes, int]:
     """Returns the index of each of the leaf hashes that the log holds."""
     query = select(ENTRY.c.leaf_hash, ENTRY.c.log_index)
     found: dict[bytes, int] = {}
     for first in range(0, len(leaf_hashes), _MAX_PARAMETERS):
         some = leaf_hashes[first : first + _MAX_PARAMETERS]
-        rows = session.execute(query.where(ENTRY.c.leaf_hash.in_(some)))
+        rows = connection.execute(query.where(ENTRY.c.leaf_hash.in_(some)))
         found.update((row.leaf_hash, row.log_index) for row in rows)
     return found
 
 
-def add_entries(session: Session, added: Sequence[Entry]) -> None:
-    """Adds entries; the database refuses any that is not the next one."""
-    session.execute(
-        insert(ENTRY),
-        [
-            {
-                "log_index": item.index,
-                "leaf_hash": item.leaf_hash,
-                "appended_at": item.appended_at,
-                "data": item.data,
-            }
-            for item in added
-        ],
+def add_entries(connection: Connection, added: Sequence[Entry]) -> None:
+    """Adds entries; the database refuses any whose index or leaf hash it has."""
+    _add(connection, ENTRY, [(item.index, item.leaf_hash, item.appended_at, item.data) for item in added])
+
+
+def add_tiles(connection: Connection, level: int, first: int, added: Sequence[Tile]) -> None:
+    """Adds full tiles of one level with consecutive indices."""
+    _add(
+        connection,
+        TILE,
+        [(level, index, tile.root, tile.groups, tile.hashes) for index, tile in enumerate(added, first)],
     )
 
 
-def add_nodes(session: Session, added: Sequence[tuple[NodeId, bytes]]) -> None:
-    """Adds interior nodes that are complete."""
-    if added:
-        session.execute(
-            insert(NODE),
-            [{"level": node.level, "node_index": node.position, "hash": value} for node, value in added],
-        )
+def appended_with(connection: Connection, keys: Sequence[str]) -> dict[str, range]:
+    """Returns the indices of the entries that were appended with each of the idempotency keys that are known."""
+    query = select(IDEMPOTENCY.c.key, IDEMPOTENCY.c.first_index, IDEMPOTENCY.c.count)
+    found: dict[str, range] = {}
+    for first in range(0, len(keys), _MAX_PARAMETERS):
+        for row in connection.execute(query.where(IDEMPOTENCY.c.key.in_(keys[first : first + _MAX_PARAMETERS]))):
+            found[row.key] = range(row.first_index, row.first_index + row.count)
+    return found
 
 
-def add_checkpoint(session: Session, checkpoint: StoredCheckpoint) -> None:
+def add_idempotency(connection: Connection, used: Mapping[str, range]) -> None:
+    """Remembers which entries were appended with which idempotency key."""
+    if used:
+        _add(connection, IDEMPOTENCY, [(key, indices.start, len(indices)) for key, indices in used.items()])
+
+
+def add_checkpoint(connection: Connection, checkpoint: StoredCheckpoint) -> None:
     """Adds a checkpoint; the database refuses one that is not larger than all before."""
-    session.execute(insert(CHECKPOINT), [{"size": checkpoint.size, "note": checkpoint.note}])
+    connection.execute(insert(CHECKPOINT), [{"size": checkpoint.size, "note": checkpoint.note}])
 
 
-def missing_guards(session: Session) -> list[str]:
-    """Returns the names of those triggers of the migrations that are gone."""
-    if session.get_bind().dialect.name == "sqlite":
+def stamps(connection: Connection, newest: int | None = None) -> list[StoredStamp]:
+    """Returns time stamps, that of the largest tree first.
+
+    Args:
+        connection: To the log's database.
+        newest: How many at most; None for all.
+    """
+    rows = connection.execute(_STAMPS.order_by(TIMESTAMP.c.size.desc()).limit(newest))
+    return [_stamp(row) for row in rows]
+
+
+def stamp_covering(connection: Connection, index: int) -> StoredStamp | None:
+    """Returns the time stamp of the smallest tree that holds an index, or None: it states the earliest time."""
+    row = connection.execute(_STAMPS.where(TIMESTAMP.c.size > index).order_by(TIMESTAMP.c.size).limit(1)).first()
+    return None if row is None else _stamp(row)
+
+
+def checkpoints_since_stamp(connection: Connection) -> int:
+    """Returns how many checkpoints are larger than every one that has a time stamp."""
+    last = select(func.coalesce(func.max(TIMESTAMP.c.size), -1)).scalar_subquery()
+    return connection.scalar(select(func.count()).select_from(CHECKPOINT).where(CHECKPOINT.c.size > last)) or 0
+
+
+def add_stamp(connection: Connection, stamp: StoredStamp) -> None:
+    """Keeps the time stamp of a checkpoint, unless it has one: the first says what a later one would."""
+    if connection.scalar(select(TIMESTAMP.c.size).where(TIMESTAMP.c.size == stamp.size)) is None:
+        values = {"size": stamp.size, "token": stamp.token, "taken_at": stamp.taken_at}
+        connection.execute(insert(TIMESTAMP), [values])
+
+
+def missing_guards(connection: Connection) -> list[str]:
+    """Returns the names of those triggers of the migrations that are gone or disabled."""
+    dialect = connection.dialect.name
+    if dialect == "sqlite":
         query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-        kinds = ["update", "delete", "replace"]
     else:
-        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
-        kinds = ["change", "truncate"]
-    expected = {f"{table.name}_no_{kind}" for table in METADATA.sorted_tables for kind in kinds}
-    return sorted(expected - set(session.scalars(text(query))))
+        query = (
+            "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid"
+            " WHERE pg_table_is_visible(pg_class.oid) AND starts_with(tgname, relname || '_no_')"
+            " AND proname IN ('refuse_change', 'refuse_shrinking') AND tgenabled IN ('O', 'A') AND tgqual IS NULL"
+        )
+    return sorted(set(GUARDS[dialect]) - set(connection.scalars(text(query))))
 
 
-def physical_faults(session: Session) -> list[str]:
+def physical_faults(connection: Connection) -> list[str]:
     """Returns what the database engine itself finds wrong with its file (SQLite only)."""
-    if session.get_bind().dialect.name != "sqlite":
+    if connection.dialect.name != "sqlite":
         return []
-    lines = session.scalars(text("PRAGMA integrity_check")).all()
+    lines = connection.scalars(text("PRAGMA integrity_check")).all()
     return [line for line in lines if line != "ok"]
 
 
-@cache
-def _nodes_query(count: int) -> Select[int, int, bytes]:
-    """Asks for a number of nodes; built once per number, which is most of its cost.
+def _add(connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
+    """Adds rows, whose values are in the order of the table's columns."""
+    if connection.dialect.name == "postgresql":
+        postgresql.copy(connection, *_copy(table), rows)
+    else:
+        connection.execute(insert(table), [dict(zip(table.c.keys(), row, strict=True)) for row in rows])
 
-    Not with `(level, node_index) IN (...)`: SQLite scans the whole table for that.
+
+@cache
+def _copy(table: Table) -> tuple[str, tuple[str, ...]]:
+    names = ", ".join(table.c.keys())
+    types = tuple(_COPY_TYPES[type(column.type)] for column in table.c)
+    return f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)", types
+
+
+@cache
+def _tiles_query(count: int) -> Select[int, int, bytes, bytes, bytes]:
+    """Asks for a number of tiles; built once per number, which is most of its cost.
+
+    Not with `(level, tile_index) IN (...)`: SQLite scans the whole table for that.
     """
     places = (
-        (NODE.c.level == bindparam(f"level_{number}")) & (NODE.c.node_index == bindparam(f"position_{number}"))
+        (TILE.c.level == bindparam(f"level_{number}")) & (TILE.c.tile_index == bindparam(f"position_{number}"))
         for number in range(count)
     )
-    return select(NODE.c.level, NODE.c.node_index, NODE.c.hash).where(or_(*places))
+    return select(TILE.c.level, TILE.c.tile_index, TILE.c.root, TILE.c.group_roots, TILE.c.hashes).where(or_(*places))
 
 
-def _interior(session: Session, query: Select[int, int, bytes], values: dict[str, int]) -> dict[NodeId, bytes]:
-    rows = session.execute(query, values)
-    return {NodeId(row.level, row.node_index): _blob(row.hash) for row in rows}
+def _edge(size: int | None, edge: bytes | None) -> Frontier:
+    if size is None or edge is None or len(edge) != size.bit_count() * HASH_BYTES:
+        raise LogDamagedError(
+            "The log has lost the row that says how large it is, or that row contradicts itself: the database was "
+            "changed behind the log's back. Run `linernotes log fsck`, and restore the database from its backup."
+        )
+    return Frontier(size, tuple(split(_blob(edge))))
+
+
+def _stamp(row: Row[int, bytes, str]) -> StoredStamp:
+    return StoredStamp(row.size, _blob(row.token), row.taken_at)
+
+
+def _tile(row: Row[int, int, bytes, bytes, bytes]) -> Tile:
+    return Tile(_blob(row.hashes), _blob(row.group_roots), _blob(row.root))
 
 
 def _entry(row: Row[int, bytes, bytes, str]) -> Entry:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from licensing.reason import Duty, Grounds, Reason
+from licensing.reason import Duty, Grounds, Limit, Reason
 from licensing.territory import WORLDWIDE
-from licensing.vocabulary import Effect, Result, Subject
+from licensing.vocabulary import Result, Subject
 
 if TYPE_CHECKING:
     from licensing.closure import Closure, CorpusItem, Grant
     from licensing.policy import Policy, Weight
     from licensing.question import Question
     from licensing.terms import Ruling, TermsTable
+
+_IN_THE_RELEASE: Final = frozenset({Subject.OUTPUT, Subject.MASTER, Subject.COMPOSITION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,13 @@ def ruled(
         count=len(items),
         items=() if result is Result.ALLOW else items,
     )
-    if ruling.effect is Effect.PROHIBITED:
-        return Grounds((reason,))
-    duties = (Duty(duty.code, f"{noun}: {duty.text}", path, duty.clause, source) for duty, source in ruling.duties)
-    return Grounds((reason,), tuple(duties))
+    duties = (
+        Duty(duty.code, f"{noun}: {duty.text}", path, duty.clause, source, duty.offers)
+        for duty, source in ruling.duties
+    )
+    limits = (
+        Limit(ban.use, f"{noun}: {ban.finding.text}", path, ban.finding.clause, ban.finding.source)
+        for ban in ruling.bans
+        if subject in _IN_THE_RELEASE
+    )
+    return Grounds((reason,), tuple(duties), tuple(limits))

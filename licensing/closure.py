@@ -31,6 +31,21 @@ _YEARS: Final = range(1000, 2201)
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A file that was brought, where it is in doubt what it is; where it is not, the recording itself is asked about.
+
+    Attributes:
+        id: Digest of its bytes.
+        unlike: Why it is not shown to be the recording it sounds like, in words; empty where it is.
+        other_log: Name of another log, whose intact manifest the file carries; empty where there is none.
+    """
+
+    id: str
+    unlike: str
+    other_log: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """A recording.
 
@@ -202,7 +217,7 @@ class Grant:
     grantee: str | None = None
 
 
-Node: TypeAlias = Recording | Generation | Model | Corpus | Contribution
+Node: TypeAlias = File | Recording | Generation | Model | Corpus | Contribution
 
 
 class Edge(NamedTuple):
@@ -217,7 +232,7 @@ class Closure:
     """Everything a recording came from.
 
     Attributes:
-        root: Id of the recording that is asked about.
+        root: Id of the recording that is asked about, or of the file that may be it.
         nodes: In any order.
         edges: In any order; each leads from what was made to what it was made from.
         grants: In any order.
@@ -228,7 +243,7 @@ class Closure:
 
     Raises:
         ClosureError: Two nodes share an id, an edge or grant names a node that is not there, the root is
-            not a recording, or a node cannot be reached from it.
+            neither a recording nor a file of one, or a node cannot be reached from it.
     """
 
     root: str
@@ -252,9 +267,7 @@ class Closure:
 
     def recording(self) -> Recording:
         """Return the recording that is asked about."""
-        root = self.by_id[self.root]
-        assert isinstance(root, Recording)  # noqa: S101 - the constructor has checked it
-        return root
+        return self._asked_about()[0]
 
     def sources(self, made: str) -> tuple[Node, ...]:
         """Return what a node was made from, in order of id."""
@@ -277,8 +290,15 @@ class Closure:
                     f"The grant {shown(grant.id)} is for {shown(grant.node)}, which is not in the lineage: leave it "
                     "out, or add the node."
                 )
-        if not isinstance(self.by_id.get(self.root), Recording):
+        files = [node.id for node in self.nodes if isinstance(node, File)]
+        if len(self._asked_about()) != 1 or files not in ([], [self.root]):
             raise ClosureError(f"The lineage has no recording {shown(self.root)}: ask about one that it has.")
+
+    def _asked_about(self) -> tuple[Recording, ...]:
+        """The root where it is a recording; where it is a file, what it was made from."""
+        root = self.by_id.get(self.root)
+        asked = self.sources(self.root) if isinstance(root, File) else (root,)
+        return tuple(node for node in asked if isinstance(node, Recording))
 
     def _check_times(self) -> None:
         for node in self.nodes:

@@ -9,7 +9,7 @@ from licensing.document import Json, as_document
 
 if TYPE_CHECKING:
     from licensing.closure import CorpusItem
-    from licensing.vocabulary import Result
+    from licensing.vocabulary import Result, Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class Duty:
         path: Node ids from the recording to what brings the duty.
         clause: The clause or statute that asks for it.
         source: Where that can be read.
+        offers: For share-alike, the licences of which one must be offered to everybody; else empty.
     """
 
     code: str
@@ -67,6 +68,7 @@ class Duty:
     path: tuple[str, ...]
     clause: str
     source: str
+    offers: tuple[str, ...] = ()
 
     def to_document(self) -> dict[str, Json]:
         """Return the duty as JSON."""
@@ -80,11 +82,30 @@ class Duty:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A use that something in the release may not be put to, by its own licence.
+
+    Attributes:
+        text: What is prohibited, by what; for people.
+        path: Node ids from the recording to that part.
+        clause: The clause that prohibits it.
+        source: Where that can be read.
+    """
+
+    use: Use
+    text: str
+    path: tuple[str, ...]
+    clause: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Grounds:
-    """The reasons and duties that some part of a lineage brings."""
+    """The reasons, duties and limits that some part of a lineage brings."""
 
     reasons: tuple[Reason, ...] = ()
     duties: tuple[Duty, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
     def __add__(self, other: Grounds) -> Grounds:
-        return Grounds(self.reasons + other.reasons, self.duties + other.duties)
+        return Grounds(self.reasons + other.reasons, self.duties + other.duties, self.limits + other.limits)

@@ -6,7 +6,7 @@ permits a use of one says nothing of the others. The documents are data files, o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 UNKNOWN_LICENCE: Final = "LicenseRef-unknown"
 """Stands for a licence text that was not understood."""
 
+SHARE_ALIKE: Final = "share-alike"
+"""Code of the duty to offer what is made to everybody on the same terms."""
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -42,13 +45,18 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """A duty that comes with using some subjects under a document."""
+    """A duty that comes with using some subjects under a document.
+
+    Attributes:
+        offers: For share-alike, the licences of which one must be offered to everybody; else empty.
+    """
 
     code: str
     subjects: tuple[Subject, ...]
     uses: tuple[Use, ...]
     clause: str
     text: str
+    offers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +149,26 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Ban:
+    """A use that a document prohibits, whatever was asked about."""
+
+    use: Use
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
 class Ruling:
-    """What an expression of licences says of one use of one subject."""
+    """What an expression of licences says of one use of one subject.
+
+    Attributes:
+        duties: Each duty, with the source of the document that asks for it.
+        bans: Every use of the subject that is prohibited: whoever must let everybody do it, cannot.
+    """
 
     effect: Effect
     findings: tuple[Finding, ...]
     duties: tuple[tuple[Obligation, str], ...] = ()
-    """Each duty, with the source of the document that asks for it."""
+    bans: tuple[Ban, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +210,14 @@ class TermsTable:
             return Ruling(Effect.UNKNOWN, (Finding("", "", "no licence is on record", ""),))
         return self._rule_part(structure(expression) or expression, subject, use)
 
+    def lets(self, licence: str, subject: Subject) -> frozenset[Use]:
+        """Return what a licence lets everybody do with a subject; every use, where it is not on record."""
+        document = self.documents.get(licence)
+        if document is None:
+            return frozenset(Use)
+        terms = {use: document.term(subject, use) for use in Use}
+        return frozenset(use for use, term in terms.items() if term and term.effect is Effect.PERMITTED)
+
     def vendor_document(self, terms: VendorTerms, day: date) -> LicenceDocument | None:
         """Return the version of a vendor's terms that was in force on a day, if it is on record."""
         offered = (entry for entry in self.documents.values() if entry.offered == terms and entry.in_force(day))
@@ -204,15 +233,15 @@ class TermsTable:
 
 def rule_document(document: LicenceDocument, subject: Subject, use: Use) -> Ruling:
     """Rule on one use of one subject under one document."""
-    term = document.term(subject, use)
+    term, bans = document.term(subject, use), _bans(document, subject)
     if term is None:
         silence = f"{document.title} says nothing of {use} of {_NOUNS[subject]}"
-        return Ruling(Effect.UNKNOWN, (Finding(document.id, "", silence, document.source),))
-    finding = Finding(document.id, term.clause, f"{document.title} {term.text}", document.source)
+        return Ruling(Effect.UNKNOWN, (Finding(document.id, "", silence, document.source),), bans=bans)
+    finding = _finding(document, term)
     if term.effect is Effect.PROHIBITED:
-        return Ruling(term.effect, (finding,))
+        return Ruling(term.effect, (finding,), bans=bans)
     duties = [duty for duty in document.duties if subject in duty.subjects and use in duty.uses]
-    return Ruling(term.effect, (finding,), tuple((duty, document.source) for duty in duties))
+    return Ruling(term.effect, (finding,), tuple((duty, document.source) for duty in duties), bans)
 
 
 _NOUNS: Final[Mapping[Subject, str]] = {
@@ -225,6 +254,15 @@ _NOUNS: Final[Mapping[Subject, str]] = {
 }
 
 
+def _finding(document: LicenceDocument, term: Term) -> Finding:
+    return Finding(document.id, term.clause, f"{document.title} {term.text}", document.source)
+
+
+def _bans(document: LicenceDocument, subject: Subject) -> tuple[Ban, ...]:
+    terms = ((use, document.term(subject, use)) for use in Use)
+    return tuple(Ban(use, _finding(document, term)) for use, term in terms if term and term.effect is Effect.PROHIBITED)
+
+
 def _unknown(expression: str) -> Ruling:
     if expression == UNKNOWN_LICENCE:
         text = "the licence as found was not understood"
@@ -234,14 +272,17 @@ def _unknown(expression: str) -> Ruling:
 
 
 def _best(rulings: list[Ruling]) -> Ruling:
-    return min(rulings, key=lambda ruling: (ruling.effect.severity, len(ruling.duties)))
+    best = min(rulings, key=lambda ruling: (ruling.effect.severity, len(ruling.duties)))
+    everywhere = frozenset.intersection(*(frozenset(ban.use for ban in ruling.bans) for ruling in rulings))
+    return replace(best, bans=tuple(ban for ban in best.bans if ban.use in everywhere))
 
 
 def _all(rulings: list[Ruling]) -> Ruling:
     effect = max((ruling.effect for ruling in rulings), key=lambda effect: effect.severity)
     deciding = [ruling for ruling in rulings if ruling.effect is effect]
     duties = () if effect is Effect.PROHIBITED else _merge(ruling.duties for ruling in rulings)
-    return Ruling(effect, tuple(finding for ruling in deciding for finding in ruling.findings), duties)
+    bans = tuple(dict.fromkeys(ban for ruling in rulings for ban in ruling.bans))
+    return Ruling(effect, tuple(finding for ruling in deciding for finding in ruling.findings), duties, bans)
 
 
 def _merge(duties: Iterable[tuple[tuple[Obligation, str], ...]]) -> tuple[tuple[Obligation, str], ...]:
@@ -298,7 +339,10 @@ def _term(table: Table) -> Term:
 
 def _obligation(table: Table) -> Obligation:
     subjects, uses = table.choices("subjects", Subject), table.choices("uses", Use)
-    duty = Obligation(table.text("code"), subjects, uses, table.text("clause"), table.text("text"))
+    code, offers = table.text("code"), table.texts("offers")
+    if (code == SHARE_ALIKE) != bool(offers):
+        raise table.wrong("offers", "must name the licences that may be offered for share-alike, and for nothing else")
+    duty = Obligation(code, subjects, uses, table.text("clause"), table.text("text"), offers)
     table.close()
     return duty
 

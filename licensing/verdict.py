@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import rfc8785
 
 from licensing.case import Case, granted, ruled
-from licensing.closure import Contribution, Corpus, Generation, Model, Recording
+from licensing.closure import Contribution, Corpus, File, Generation, Model, Recording
 from licensing.corpus_ruling import rule_corpus
 from licensing.document import Json, document_digest
 from licensing.moment import require_moment
 from licensing.question import require_day_after
 from licensing.reason import Duty, Grounds, Reason
+from licensing.share_alike import rule_share_alike
 from licensing.terms import rule_document
 from licensing.vocabulary import Result, Subject, worst
 
@@ -85,6 +86,7 @@ def decide(closure: Closure, question: Question, terms: TermsTable, policy: Poli
     require_day_after(question, closure.recording().made_at)
     case = Case(closure, question, terms, policy)
     grounds = sum((_rule_node(case, node) for node in closure.nodes), _rule_outlet(case))
+    grounds += rule_share_alike(case, grounds)
     reasons = sorted(
         grounds.reasons, key=lambda reason: (-reason.result.severity, reason.code, reason.path, reason.text)
     )
@@ -124,6 +126,8 @@ def explain(verdict: Verdict) -> tuple[str, ...]:
 
 def _rule_node(case: Case, node: Node) -> Grounds:
     match node:
+        case File():
+            return _rule_file(case, node)
         case Recording():
             return _require_sources(case, node.id, (Recording, Generation, Contribution), "how this recording was made")
         case Generation():
@@ -134,6 +138,26 @@ def _rule_node(case: Case, node: Node) -> Grounds:
             return rule_corpus(case, node) + _require_items(case, node)
         case Contribution():
             return _rule_contribution(case, node)
+
+
+def _rule_file(case: Case, file: File) -> Grounds:
+    """Rule on what is not known of a file: whether it is the recording, and whose it is."""
+    recording = case.closure.recording().id
+    grounds = Grounds()
+    if file.unlike:
+        text = (
+            f"The file sounds like the recording {recording} and is not shown to be it, so that something may have "
+            f"been added whose terms are not known: {file.unlike}. Listen to both, or ask about the recording itself."
+        )
+        grounds += Grounds((Reason("identity-not-shown", Result.HOLD, case.path(recording), text),))
+    if file.other_log:
+        text = (
+            f"The file carries an intact manifest of the log {file.other_log}, and was not handed out here: another "
+            "record of the same sound tells who made it and on what terms, and is not known here. Read what it says "
+            "(linernotes verify FILE), and ask whoever keeps it; or use a file that was handed out here."
+        )
+        grounds += Grounds((Reason("other-log", Result.HOLD, case.path(file.id), text),))
+    return grounds
 
 
 def _rule_generation(case: Case, generation: Generation) -> Grounds:

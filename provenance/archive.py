@@ -7,6 +7,7 @@ every reader unpacks alike: an archive from the first byte to the last, with pla
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import struct
@@ -26,6 +27,8 @@ MAX_FILES = 10_000
 """Files and folders of one package."""
 MAX_BYTES = 4 * 1024**3
 """What a zip file may unpack to."""
+MAX_DIRECTORY_BYTES = 64 * 1024**2
+"""The directory of a zip file; each entry of it costs several times its bytes."""
 MAX_NAME = 1_000
 """Characters in the name of a file, with its folders."""
 _STARTS = b"PK\x03\x04"
@@ -39,6 +42,25 @@ _DESCRIPTORS = {12, 16, 20, 24}
 _LENGTHS_AT = 26
 """Where a member's header says how long its name and extra field are; they follow (APPNOTE, 4.3.7)."""
 _PIECE = 1 << 20
+
+
+class _Frugal(io.FileIO):
+    """A file of which no more is read at once than a directory may have: the library reads that in one piece."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb")
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_DIRECTORY_BYTES:
+            raise zipfile.BadZipFile(f"its directory says that it has {size} bytes")
+        return super().read(-1 if size is None else size) or b""
+
+
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
+    *(OSError, RuntimeError, ValueError, OverflowError),
+)
+"""What the library raises about files that are not whole."""
 
 
 def is_archive(path: Path) -> bool:
@@ -67,7 +89,7 @@ def unpack(path: Path, folder: Path) -> None:
     if not path.is_file():
         raise EvidenceError(f"{name} is neither a folder nor a zip file: it is no package.")
     try:
-        with path.open("rb") as file:
+        with _Frugal(path) as file:
             _check_ends(file, name)
             with zipfile.ZipFile(file) as archive:
                 members = archive.infolist()
@@ -75,7 +97,7 @@ def unpack(path: Path, folder: Path) -> None:
                 _check_members(members, name)
                 _check_names(members, name)
                 _unpack(archive, members, folder, name)
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError) as error:
+    except _UNREADABLE as error:
         raise EvidenceError(f"{name} is not a whole zip file ({error}); ask for the package again.") from error
 
 

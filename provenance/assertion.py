@@ -41,6 +41,7 @@ SOFT_BINDING_ALGORITHM: Final = "io.iscc.v0"
 
 MAX_ENVELOPE_BYTES: Final = 65_536
 MAX_PROOF_CHARACTERS: Final = 65_536
+MAX_FURTHER: Final = 64
 
 Use = Literal["allowed", "notAllowed", "constrained"]
 Document = Mapping[str, object]
@@ -199,6 +200,38 @@ class TrainingMining:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedStatement:
+    """An entry of the log with its proof, in an assertion.
+
+    Attributes:
+        envelope: The signed envelope, byte for byte as it was logged.
+        tlog_proof: The C2SP ``.tlog-proof`` text.
+    """
+
+    envelope: bytes
+    tlog_proof: str
+
+    def __post_init__(self) -> None:
+        _require_size(len(self.envelope), MAX_ENVELOPE_BYTES, f"The assertion {LEDGER} holds an envelope")
+        _require_size(len(self.tlog_proof), MAX_PROOF_CHARACTERS, f"The assertion {LEDGER} holds a proof")
+
+    def to_document(self) -> dict[str, object]:
+        """Return the entry: texts as they are, bytes as standard base64."""
+        return {"envelope": base64.b64encode(self.envelope).decode("ascii"), "tlog_proof": self.tlog_proof}
+
+    @classmethod
+    def from_document(cls, document: object) -> Self:
+        """Read an entry.
+
+        Raises:
+            ManifestError: A member is missing, malformed or too large.
+        """
+        what = f"A further entry in the assertion {LEDGER}"
+        members = mapping(document, what)
+        return cls(_base64(text(members, "envelope", what), f"{what} that"), text(members, "tlog_proof", what))
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerEvidence:
     """The assertion ``org.linernotes.ledger``: what lets one file be checked on an empty machine.
 
@@ -212,6 +245,8 @@ class LedgerEvidence:
         signer_envelope: The envelope of the statement that registered the certificate the manifest
             is signed with; without it, anyone could put genuine evidence under a manifest of their own.
         signer_tlog_proof: The proof of that entry.
+        further: More statements about keys, where these alone do not tell: the log was handed over to another key
+            since, or another service key vouched for the certificate.
     """
 
     origin: str
@@ -222,6 +257,7 @@ class LedgerEvidence:
     key_tlog_proof: str
     signer_envelope: bytes
     signer_tlog_proof: str
+    further: tuple[LoggedStatement, ...] = ()
 
     def __post_init__(self) -> None:
         what = f"The assertion {LEDGER}"
@@ -230,9 +266,12 @@ class LedgerEvidence:
             _require_size(len(envelope), MAX_ENVELOPE_BYTES, f"{what} holds an envelope")
         for proof in (self.tlog_proof, self.key_tlog_proof, self.signer_tlog_proof):
             _require_size(len(proof), MAX_PROOF_CHARACTERS, f"{what} holds a proof")
+        if len(self.further) > MAX_FURTHER:
+            raise ManifestError(f"{what} holds {len(self.further)} further entries, where {MAX_FURTHER} are the most.")
 
     def to_document(self) -> dict[str, object]:
         """Return the assertion: texts as they are, bytes as standard base64."""
+        further = {"further": [each.to_document() for each in self.further]} if self.further else {}
         return {
             "origin": self.origin,
             "leaf_hash": self.leaf_hash,
@@ -242,6 +281,7 @@ class LedgerEvidence:
             "key_tlog_proof": self.key_tlog_proof,
             "signer_envelope": base64.b64encode(self.signer_envelope).decode("ascii"),
             "signer_tlog_proof": self.signer_tlog_proof,
+            **further,
         }
 
     @classmethod
@@ -253,6 +293,9 @@ class LedgerEvidence:
         """
         what = f"The assertion {LEDGER}"
         members = mapping(document, what)
+        further = members.get("further", [])
+        if not isinstance(further, list) or len(further) > MAX_FURTHER:
+            raise _malformed(what, f"has further entries that are no list of at most {MAX_FURTHER}")
         return cls(
             origin=text(members, "origin", what),
             leaf_hash=_require_digest(text(members, "leaf_hash", what), f"The leaf hash in the assertion {LEDGER}"),
@@ -262,6 +305,7 @@ class LedgerEvidence:
             key_tlog_proof=text(members, "key_tlog_proof", what),
             signer_envelope=_base64(text(members, "signer_envelope", what), f"{what} has a signer envelope that"),
             signer_tlog_proof=text(members, "signer_tlog_proof", what),
+            further=tuple(LoggedStatement.from_document(each) for each in further),
         )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import rfc8785
-from pydantic import StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from ledger.envelope import Envelope
 from ledger.errors import LedgerError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FORMAT = "https://linernotes.org/evidence/v1"
 MAX_BUNDLE_BYTES = 64 * 1024 * 1024
+MAX_TIMESTAMPS = 16
 _Base64 = Annotated[str, StringConstraints(max_length=200_000)]
 
 
@@ -44,10 +45,17 @@ class _Opening(Document):
     salt: _Base64
 
 
+class _Stamped(Document):
+    leaf_hash: DigestText
+    tlog_proof: Annotated[str, StringConstraints(max_length=100_000)]
+    token: _Base64
+
+
 class _Bundle(Document):
     format: Literal["https://linernotes.org/evidence/v1"]
     entries: tuple[_Entry, ...]
     openings: tuple[_Opening, ...]
+    timestamps: Annotated[tuple[_Stamped, ...], Field(max_length=MAX_TIMESTAMPS)] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +97,27 @@ class DisclosedOpening:
 
 
 @dataclass(frozen=True, slots=True)
+class StampedEntry:
+    """That an entry had been made by a time which somebody other than the log vouches for.
+
+    Attributes:
+        leaf_hash: Of the entry.
+        tlog_proof: The bytes of a C2SP tlog-proof file, whose checkpoint is the one that was stamped.
+        token: The RFC 3161 token over that checkpoint (see `ledger.timestamp.stamped_bytes`).
+    """
+
+    leaf_hash: Digest
+    tlog_proof: bytes
+    token: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceBundle:
-    """Entries of one log, with proofs and disclosed openings."""
+    """Entries of one log, with proofs, disclosed openings and time stamps."""
 
     exhibits: tuple[Exhibit, ...]
     openings: tuple[DisclosedOpening, ...] = ()
+    timestamps: tuple[StampedEntry, ...] = ()
 
     @classmethod
     def parse(cls, data: bytes) -> EvidenceBundle:
@@ -111,16 +135,27 @@ class EvidenceBundle:
                 DisclosedOpening(Digest(o.leaf_hash), o.field, Opening(o.commitment, o.value, _decode(o.salt)))
                 for o in document.openings
             )
+            timestamps = tuple(
+                StampedEntry(Digest(t.leaf_hash), t.tlog_proof.encode(), _decode(t.token)) for t in document.timestamps
+            )
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the document"
             raise EvidenceError(f"The evidence is malformed at {where}: {first['msg']}.") from error
         for disclosed in openings:
             disclosed.opening.check()
-        return cls(exhibits, openings)
+        return cls(exhibits, openings, timestamps)
 
     def to_bytes(self) -> bytes:
-        """Return the bundle's RFC 8785 bytes."""
+        """Return the bundle's RFC 8785 bytes; the member for time stamps is there when there are any."""
+        timestamps = [
+            {
+                "leaf_hash": t.leaf_hash,
+                "tlog_proof": t.tlog_proof.decode(),
+                "token": base64.b64encode(t.token).decode(),
+            }
+            for t in self.timestamps
+        ]
         return rfc8785.dumps(
             {
                 "format": FORMAT,
@@ -138,6 +173,7 @@ class EvidenceBundle:
                     }
                     for o in self.openings
                 ],
+                **({"timestamps": timestamps} if timestamps else {}),
             }
         )
 

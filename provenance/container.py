@@ -6,8 +6,11 @@ its content, never by the ending of a name.
 
 from __future__ import annotations
 
+from itertools import count
+from os import SEEK_END
 from typing import BinaryIO, Final
 
+from fingerprint.media import M4A_FILE_TYPE
 from provenance.errors import UnsupportedMediaError
 
 WAV: Final = "audio/wav"
@@ -22,7 +25,9 @@ _MAX_OFFSET: Final = 2**40
 _ID3_HEADER_BYTES: Final = 10
 _CHUNK_HEADER_BYTES: Final = 8
 _RIFF_HEADER_BYTES: Final = 12
+_UUID_HEADER_BYTES: Final = 24
 _MOST_GEOB_TEXT: Final = 4096
+_MOST_PARTS: Final = 100_000
 _C2PA_BOX: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _STORE_PURPOSE: Final = b"manifest\0"
 _STRANGERS: Final = {b"OggS": "an Ogg file", b"FORM": "an AIFF file", b"RF64": "a wav file of more than 4 GiB"}
@@ -98,7 +103,9 @@ def _store_in_wav(file: BinaryIO) -> tuple[int, int]:
     """Return offset and size of the payload of the one ``C2PA`` chunk (RIFF)."""
     found: list[tuple[int, int]] = []
     at = _RIFF_HEADER_BYTES
+    parts = count()
     while len(header := _read_at(file, at, _CHUNK_HEADER_BYTES)) == _CHUNK_HEADER_BYTES:
+        _require_few(next(parts))
         size = int.from_bytes(header[4:8], "little")
         if header[:4] == b"C2PA":
             found.append((at + _CHUNK_HEADER_BYTES, size))
@@ -116,7 +123,9 @@ def _store_in_id3(file: BinaryIO) -> tuple[int, int]:
     end = _ID3_HEADER_BYTES + _syncsafe(header[6:10])
     found: list[tuple[int, int]] = []
     at = _ID3_HEADER_BYTES
+    parts = count()
     while at + _ID3_HEADER_BYTES <= end:
+        _require_few(next(parts))
         frame = _read_at(file, at, _ID3_HEADER_BYTES)
         if frame[:4] == bytes(4):
             break  # padding
@@ -159,15 +168,37 @@ def store_in_mp4(file: BinaryIO) -> bytes:
     Raises:
         CarrierError: There is not exactly one such box, or its fields are not what they must be.
     """
-    found = [(at, size) for at, size in _mp4_boxes(file) if _is_c2pa_box(file, at)]
-    boxes = [_read_at(file, at + 24, min(size, MAX_STORE_BYTES) - 24) for at, size in found]
-    stores = [box for box in boxes if box[4:13] == _STORE_PURPOSE]
+    head = _UUID_HEADER_BYTES
+    found = [(at + head, size - head) for at, size in _mp4_boxes(file) if size >= head and _is_c2pa_box(file, at)]
+    stores = [(at, size) for at, size in found if _read_at(file, at, min(size, 13))[4:] == _STORE_PURPOSE]
     if len(stores) != 1:
         raise CarrierError(f"the file has {len(stores)} C2PA boxes with a manifest store")
-    fields, auxiliary, store = stores[0][:4], int.from_bytes(stores[0][13:21]), stores[0][21:]
+    [(at, size)] = stores
+    box = _read_at(file, at, min(size, MAX_STORE_BYTES))
+    fields, auxiliary, store = box[:4], int.from_bytes(box[13:21]), box[21:]
     if fields != bytes(4) or (auxiliary and not _is_c2pa_box(file, auxiliary)):
         raise CarrierError("the C2PA box has unexpected fields before its store")
     return store
+
+
+def require_bare_mp4(file: BinaryIO) -> None:
+    """Require that an MP4 file that Liner Notes wrote has no byte that its hash leaves out but those it must have.
+
+    C2PA leaves ``ftyp``, ``mfra`` and its own boxes out of the hash (2.4, A.5.2), wherever they stand: the first is
+    fixed here, of the second there is none, and of the third one.
+
+    Raises:
+        CarrierError: There is another such box, another ``ftyp``, or something that is no box.
+    """
+    boxes = _mp4_boxes(file)
+    kinds = [_read_at(file, at, 8)[4:] for at, _ in boxes]
+    if kinds.count(b"ftyp") != 1 or _read_at(file, 0, len(M4A_FILE_TYPE)) != M4A_FILE_TYPE or b"mfra" in kinds:
+        raise CarrierError("the file does not begin with the one file type box that it was signed with")
+    if sum(_is_c2pa_box(file, at) for at, _ in boxes) != 1:
+        raise CarrierError("the file has a further C2PA box, which nobody signed")
+    end = boxes[-1][0] + boxes[-1][1]
+    if end != file.seek(0, SEEK_END):
+        raise CarrierError(f"the last box of the file ends at byte {end}, and the file does not")
 
 
 def _mp4_boxes(file: BinaryIO) -> list[tuple[int, int]]:
@@ -175,6 +206,7 @@ def _mp4_boxes(file: BinaryIO) -> list[tuple[int, int]]:
     boxes: list[tuple[int, int]] = []
     at = 0
     while header := _read_at(file, at, 16):
+        _require_few(len(boxes))
         size = int.from_bytes(header[:4])
         if size == 1:
             size = int.from_bytes(header[8:])
@@ -183,6 +215,12 @@ def _mp4_boxes(file: BinaryIO) -> list[tuple[int, int]]:
         boxes.append((at, size))
         at += size
     return boxes
+
+
+def _require_few(parts: int) -> None:
+    """Stop where a file is made of more boxes, chunks or frames than any real one: each costs more than its bytes."""
+    if parts >= _MOST_PARTS:
+        raise CarrierError(f"the file is made of more than {_MOST_PARTS} parts")
 
 
 def _is_c2pa_box(file: BinaryIO, at: int) -> bool:

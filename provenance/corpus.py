@@ -7,9 +7,7 @@ between them, where the key would have to be.
 
 from __future__ import annotations
 
-import difflib
 import json
-import unicodedata
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,8 +17,9 @@ import rfc8785
 from pydantic import Field, ValidationError
 
 from ledger import merkle
-from provenance.errors import CorpusError
+from provenance.errors import CorpusError, TextError
 from provenance.identity import Digest, DigestText, digest
+from provenance.name import Likeness, compare_people, compare_titles, require_words, tells_people_apart, words
 from provenance.predicate import Document, Identifier, Roots, Text
 
 if TYPE_CHECKING:
@@ -30,8 +29,10 @@ if TYPE_CHECKING:
 Key = Literal["identifier", "file", "content"]
 KEYS: tuple[Key, ...] = ("identifier", "file", "content")
 Year = Annotated[int, Field(ge=1000, le=2200)]
-_CLOSE = 0.8
-"""Similarity (difflib ratio) from which a name that is not equal is offered as a near miss."""
+Doubt = Literal["similar", "script", "initials", "title", "common-title", "other-title", "other-composer"]
+"""Why a name that was not found may yet be an item's: see :meth:`CorpusManifest.search`."""
+_TELLING = 3
+"""Letters of a word that can make a title one of a kind."""
 
 
 class CorpusItem(Document):
@@ -212,13 +213,65 @@ class CorpusManifest(Document):
     def search(self, *, title: str = "", composer: str = "") -> Search:
         """Look for items by name, ignoring case, accents and punctuation.
 
-        A name matches when every word of it occurs in the item's: ``Haydn`` finds ``Joseph Haydn``.
+        What is the same name and what is a similar one, :mod:`provenance.name` says. Works go by several titles, so
+        that a title alone never proves absence; nor is a title that many works have enough to find one of them.
+
+        Raises:
+            TextError: Nothing was asked for, or a name that has neither letters nor digits.
         """
-        wanted = (_words(title), _words(composer))
-        found = [item for item in self.items if _matches(item, *wanted)]
+        asked = [require_words(name, what) for name, what in ((title, "The title"), (composer, "The composer")) if name]
+        if not asked:
+            raise TextError("Neither a title nor a composer was asked for. Give one of them, or both.")
+        if not composer:
+            return self._search_by_title(title)
+        by_composer = self._search_by_composer(composer)
+        return self._search_by_both(title, by_composer) if title else by_composer
+
+    def _search_by_composer(self, composer: str) -> Search:
+        people = {name: compare_people(composer, name) for name in {item.composer for item in self.items}}
+        same = tuple(item for item in self.items if people[item.composer] == Likeness.SAME)
+        if same:
+            return Search(same, (), None)
+        similar = tuple(item for item in self.items if people[item.composer] == Likeness.SIMILAR)
+        if not tells_people_apart(composer):
+            return Search((), similar, "initials")
+        if similar:
+            return Search((), similar, "similar")
+        return Search((), (), "script" if Likeness.INCOMPARABLE in people.values() else None)
+
+    def _search_by_title(self, title: str) -> Search:
+        same = _entitled(title, self.items, Likeness.SAME)
+        if same and self._is_distinctive(title):
+            return Search(same, (), None)
+        similar = same or _entitled(title, self.items, Likeness.SIMILAR)
+        if similar:
+            return Search((), similar, "common-title" if same else "similar")
+        strange = _entitled(title, self.items, Likeness.INCOMPARABLE)
+        return Search((), (), "script" if strange else "title")
+
+    def _search_by_both(self, title: str, by_composer: Search) -> Search:
+        found = _entitled(title, by_composer.found, Likeness.SAME)
         if found:
-            return Search(tuple(found), ())
-        return Search((), tuple(item for item in self.items if _is_close(item, *wanted)))
+            return Search(found, (), None)
+        theirs = by_composer.found or by_composer.similar
+        if theirs:
+            similar = _entitled(title, theirs, Likeness.SAME) + _entitled(title, theirs, Likeness.SIMILAR)
+            doubt = by_composer.doubt or ("similar" if similar else "other-title")
+            return Search((), similar or theirs, doubt)
+        if by_composer.doubt is None and self._is_distinctive(title):
+            others = _entitled(title, self.items, Likeness.SAME)
+            return Search((), others, "other-composer" if others else None)
+        return by_composer
+
+    def _is_distinctive(self, title: str) -> bool:
+        """Whether a word of the title occurs in the titles of one composer only, where there are several."""
+        composers: dict[str, set[str]] = {}
+        for item in self.items:
+            for word in words(item.title):
+                composers.setdefault(word, set()).add(item.composer)
+        several = len({item.composer for item in self.items}) > 1
+        telling = [word for word in words(title) if word.isalpha() and len(word) >= _TELLING]
+        return several and any(len(composers.get(word, ())) == 1 for word in telling)
 
     @cached_property
     def _trees(self) -> dict[Key, _Tree]:
@@ -230,12 +283,14 @@ class Search:
     """What a search by name found.
 
     Attributes:
-        found: Items whose names match.
-        similar: Only when nothing matches: items whose names are close.
+        found: Items that have the name.
+        similar: Only when none has: items whose names are close.
+        doubt: Only when none has: why that does not prove that none is meant; None when it does.
     """
 
     found: tuple[CorpusItem, ...]
     similar: tuple[CorpusItem, ...]
+    doubt: Doubt | None
 
 
 class _Tree:
@@ -264,19 +319,5 @@ def _check_unique(items: Sequence[CorpusItem]) -> None:
         seen.add(item.identifier)
 
 
-def _words(name: str) -> frozenset[str]:
-    plain = unicodedata.normalize("NFKD", name).casefold()
-    kept = (char if char.isalnum() else " " for char in plain if not unicodedata.combining(char))
-    return frozenset("".join(kept).split())
-
-
-def _matches(item: CorpusItem, title: frozenset[str], composer: frozenset[str]) -> bool:
-    return title <= _words(item.title) and composer <= _words(item.composer)
-
-
-def _is_close(item: CorpusItem, title: frozenset[str], composer: frozenset[str]) -> bool:
-    return _close(title, _words(item.title)) and _close(composer, _words(item.composer))
-
-
-def _close(wanted: frozenset[str], words: frozenset[str]) -> bool:
-    return all(difflib.get_close_matches(word, words, n=1, cutoff=_CLOSE) for word in wanted)
+def _entitled(title: str, items: Iterable[CorpusItem], likeness: Likeness) -> tuple[CorpusItem, ...]:
+    return tuple(item for item in items if compare_titles(title, item.title) == likeness)

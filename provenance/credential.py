@@ -155,7 +155,7 @@ def _check_chain(chain: Sequence[x509.Certificate], path: Path) -> None:
     for certificate, issuer in pairwise(chain):
         try:
             certificate.verify_directly_issued_by(issuer)
-        except (ValueError, TypeError, InvalidSignature) as error:
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
             raise CredentialError(
                 f"The certificates of {path} are not a chain: {_name(certificate)} was not issued by "
                 f"{_name(issuer)}, which follows it. Put the signer's certificate first and each issuer after it."
@@ -175,7 +175,7 @@ def _check_profile(signer: x509.Certificate, path: Path) -> None:
     """Check what C2PA 2.4, 14.5.1 and the engines ask of a claim signer's certificate."""
     try:
         extensions = signer.extensions
-    except (ValueError, x509.DuplicateExtension) as error:
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise CredentialError(f"The certificate of {_name(signer)} in {path} is malformed: {error}.") from error
     usage = _extension(extensions, x509.KeyUsage)
     purposes = _extension(extensions, x509.ExtendedKeyUsage)
@@ -335,13 +335,22 @@ def _read(path: Path, *, private: bool = False) -> bytes:
 def _certificates(data: bytes, path: Path) -> list[x509.Certificate]:
     try:
         chain = x509.load_pem_x509_certificates(data)
-    except ValueError as error:
+        for certificate in chain:
+            _read_through(certificate)
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise CredentialError(
             f"{path} does not hold certificates in PEM: {error}. Give a file of -----BEGIN CERTIFICATE----- blocks."
         ) from error
     if len(chain) > _MAX_CHAIN:
         raise CredentialError(f"{path} holds {len(chain)} certificates; a chain has {_MAX_CHAIN} at most.")
     return chain
+
+
+def _read_through(certificate: x509.Certificate) -> None:
+    """Find out now what is malformed in a certificate: the library reads its parts when they are asked for."""
+    certificate.public_key()
+    for read in ("subject", "issuer", "not_valid_before_utc", "not_valid_after_utc", "signature_algorithm_oid"):
+        getattr(certificate, read)
 
 
 def _private_key(data: bytes, path: Path) -> _PrivateKey:

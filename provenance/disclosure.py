@@ -41,7 +41,7 @@ class Opening:
         """Recompute the commitment.
 
         Raises:
-            DisclosureError: The value or the salt is not the one committed to.
+            DisclosureError: The value or the salt is not the one committed to, or cannot be.
         """
         if not _FORM.fullmatch(self.commitment):
             raise DisclosureError(f"{self.commitment[:90]!r} is not a commitment ({PREFIX}<64 hex digits>).")
@@ -53,7 +53,11 @@ class Opening:
 
 
 def commit(value: str) -> Opening:
-    """Commit to ``value`` under a fresh salt and return the opening."""
+    """Commit to ``value`` under a fresh salt and return the opening.
+
+    Raises:
+        DisclosureError: It has half a character, which no bytes stand for.
+    """
     salt = secrets.token_bytes(_SALT_BYTES)
     return Opening(_commitment(salt, value), value, salt)
 
@@ -61,4 +65,11 @@ def commit(value: str) -> Opening:
 def _commitment(salt: bytes, value: str) -> str:
     if len(salt) != _SALT_BYTES:
         raise DisclosureError(f"A salt has {_SALT_BYTES} bytes; this one has {len(salt)}.")
-    return PREFIX + hmac.digest(salt, value.encode(), "sha256").hex()
+    try:
+        data = value.encode()
+    except UnicodeEncodeError as error:
+        raise DisclosureError(
+            f"A private value has U+{ord(value[error.start]):04X} as character {error.start + 1}, which is half a "
+            "character: no bytes stand for it. Write the value in UTF-8."
+        ) from error
+    return PREFIX + hmac.digest(salt, data, "sha256").hex()

@@ -3,7 +3,9 @@
 A C2PA store is a tree of JUMBF boxes (ISO 19566-5). Assertions are hashed by the claim and the claim is
 signed, but box lengths, the labels of the structural boxes and the padding of the signature are covered by
 nothing, and engines read over changes in them. Each of those bytes has exactly one value it may have, so
-that value is required here: with it, every bit of a store is either hashed, signed, or fixed.
+that value is required here: with it, every bit of a store that Liner Notes wrote is either hashed, signed,
+or fixed. Stores of others may hold time stamps and revocation answers beside a signature, which are signed
+by somebody else; they are passed over here, and nothing is believed because of them.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
 _TYPE_SUFFIX: Final = bytes.fromhex("00110010800000aa00389b71")
 _STORE: Final = b"c2pa"
@@ -38,7 +41,8 @@ _COSE_SIGN1_TAG: Final = 18
 _PADDING: Final = frozenset({"pad", "pad2"})
 # Time stamps, revocation answers and certificates carry signatures of their own (C2PA 13.2, 14.6, 15.8);
 # claims of version 1 had their certificates here, as x5chain or 33.
-_SIGNED_ELSEWHERE: Final = frozenset({"sigTst", "sigTst2", "rVals", "x5chain", 33})
+_SIGNED_ELSEWHERE: Final[frozenset[str | int]] = frozenset({"sigTst", "sigTst2", "rVals", "x5chain", 33})
+_NOTHING: Final[frozenset[str | int]] = frozenset()
 _CERTIFICATES: Final = frozenset({"x5chain", 33})
 """The header's name in RFC 9360, and its label."""
 
@@ -73,17 +77,18 @@ class _Superbox:
         return self.uuid[:4]
 
 
-def find_fault(store: bytes) -> str | None:
+def find_fault(store: bytes, *, ours: bool) -> str | None:
     """Look for a changed byte among those that hashes and signatures leave out.
 
     Args:
         store: The whole manifest store, from its first box header to its last byte.
+        ours: Whether Liner Notes claims to have written it, which puts nothing but padding beside a signature.
 
     Returns:
         What is wrong, in words, or None when every such byte has the value it must have.
     """
     try:
-        _check_store(store)
+        _check_store(store, _NOTHING if ours else _SIGNED_ELSEWHERE)
     except _FaultError as fault:
         return str(fault)
     return None
@@ -100,7 +105,7 @@ def signing_certificate(store: bytes, manifest_id: str) -> bytes | None:
         The end entity's certificate in DER, or None where the signature does not hold it (RFC 9360).
     """
     try:
-        _check_store(store)
+        _check_store(store, _SIGNED_ELSEWHERE)
         root = _structural(next(_boxes(store, "the store")), "the store")
         manifest = _structural(root.contents[-1], "the store")  # the last one is the active one (C2PA 11.1.4.2)
         if manifest.label != manifest_id:
@@ -125,7 +130,7 @@ def _certificate(signature: bytes) -> bytes | None:
     return None
 
 
-def _check_store(store: bytes) -> None:
+def _check_store(store: bytes, beside_signatures: AbstractSet[str | int]) -> None:
     boxes = tuple(_boxes(store, "the store"))
     if len(boxes) != 1:
         raise _FaultError(f"the store is {len(boxes)} boxes where there must be one")
@@ -141,10 +146,12 @@ def _check_store(store: bytes) -> None:
         if manifest.type not in _MANIFESTS:
             raise _FaultError(f"the store holds a box of the unknown type {manifest.type!r}")
         if manifest.type != _COMPRESSED:
-            _check_manifest(manifest)
+            _check_manifest(manifest, beside_signatures)
+        elif not beside_signatures:
+            raise _FaultError(f"{manifest.label} is compressed, which hides its bytes")
 
 
-def _check_manifest(manifest: _Superbox) -> None:
+def _check_manifest(manifest: _Superbox, beside_signatures: AbstractSet[str | int]) -> None:
     parts = [_structural(box, manifest.label) for box in manifest.contents]
     types = [part.type for part in parts]
     if len(set(types)) != len(types) or not _REQUIRED.issubset(types):
@@ -153,7 +160,7 @@ def _check_manifest(manifest: _Superbox) -> None:
         if part.label not in _LABELS.get(part.type, ()):
             raise _FaultError(f"{manifest.label} has a part of type {part.type!r} labelled {part.label!r}")
         if part.type == b"c2cs":
-            _check_signature(_only_cbor(part, manifest.label), manifest.label)
+            _check_signature(_only_cbor(part, manifest.label), manifest.label, beside_signatures)
         elif part.type == b"c2cl":
             _only_cbor(part, manifest.label)
         else:
@@ -211,7 +218,7 @@ def _superbox(box: tuple[bytes, bytes], where: str) -> _Superbox:
     return _Superbox(fields[:16], fields[16:17], label.decode("utf-8", "backslashreplace"), further, inner[1:])
 
 
-def _check_signature(data: bytes, where: str) -> None:
+def _check_signature(data: bytes, where: str, beside: AbstractSet[str | int]) -> None:
     """Check the frame of a COSE_Sign1 (RFC 9052, 4.2): its unprotected header and its end."""
     reader = _Cbor(data)
     if reader.head() != (6, _COSE_SIGN1_TAG) or reader.head() != (4, 4):
@@ -225,7 +232,7 @@ def _check_signature(data: bytes, where: str) -> None:
         if key in _PADDING:
             if reader.byte_string().strip(b"\0"):
                 raise _FaultError(f"the padding of the signature of {where} is not all zeros")
-        elif key in _SIGNED_ELSEWHERE:
+        elif key in beside:
             reader.skip()
         else:
             raise _FaultError(f"the signature of {where} has the unknown unsigned field {key!r}")

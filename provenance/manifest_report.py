@@ -25,7 +25,7 @@ from provenance.assertion import (
     optional_text,
     text,
 )
-from provenance.container import M4A, CarrierError, store_excluded_from_hash, store_in_mp4
+from provenance.container import M4A, CarrierError, require_bare_mp4, store_excluded_from_hash, store_in_mp4
 from provenance.errors import ManifestError
 from provenance.jumbf import find_fault, signing_certificate
 
@@ -188,7 +188,7 @@ def _report(document: object, file: BinaryIO, media_type: str, *, anchored: bool
     parents = said.all(_parents) or ()
 
     codes = {success.code for success in _statuses(results, "activeManifest", "success")}
-    raw, fault = _raw_store(file, media_type, assertion_store)
+    raw, fault = _raw_store(file, media_type, assertion_store, ours=ledger is not None)
     failures = (*_failures(results, fault), *said.faults)
     if not failures and store.get("validation_state") not in _SOUND_STATES:
         failures = (Failure("general.error", f"the engine calls the manifest {store.get('validation_state')}"),)
@@ -288,13 +288,17 @@ def _failures(results: Document, fault: str | None) -> Iterator[Failure]:
         yield Failure(UNSIGNED_BYTES, fault)
 
 
-def _raw_store(file: BinaryIO, media_type: str, assertion_store: Document) -> tuple[bytes | None, str | None]:
-    """Return the raw store, and what is wrong with those of its bytes that nothing covers."""
+def _raw_store(
+    file: BinaryIO, media_type: str, assertion_store: Document, *, ours: bool
+) -> tuple[bytes | None, str | None]:
+    """Return the raw store, and what is wrong with those bytes of it and its container that nothing covers."""
     try:
         store = _store_bytes(file, media_type, assertion_store)
+        if ours and media_type == M4A:
+            require_bare_mp4(file)
     except CarrierError as error:
         return None, str(error)
-    return store, None if store is None else find_fault(store)
+    return store, None if store is None else find_fault(store, ours=ours)
 
 
 def _statuses(results: Document, part: str, kind: str) -> Iterator[Failure]:

@@ -2,7 +2,8 @@
 
 ``data/`` holds what was exported. ``manifest-sha256.txt`` lists every file of it, and the digest of that
 list is what the export statement signs; the statement itself lies beside the payload, in
-``export.evidence``, because a list cannot contain its own signature.
+``export.evidence``, because a list cannot contain its own signature. Nothing else may lie beside the
+payload but what BagIt asks for, and every byte of that follows from the payload and the statement.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ DECLARATION = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 MANIFEST = "manifest-sha256.txt"
 TAG_MANIFEST = "tagmanifest-sha256.txt"
 EXPORT_EVIDENCE = "export.evidence"
+INFO = "bag-info.txt"
+DESCRIPTION = "A recording with its provenance, by Liner Notes"
+_BESIDE_PAYLOAD = frozenset({"bagit.txt", INFO, MANIFEST, TAG_MANIFEST, EXPORT_EVIDENCE})
 MAX_MANIFEST_BYTES = 64 * 1024**2
 _LINE = re.compile(r"([0-9a-f]{64}) [ *]?([^\r\n]+)")
 
@@ -66,12 +70,37 @@ class Package:
             EvidenceError: A list is missing or malformed, or the package holds more than `MAX_FILES` or cannot be read.
         """
         try:
-            files, problems = _walk(self.root)
-            payload = {name for name in files if name.startswith("data/")}
-            problems += self._compare(MANIFEST, payload)
-            return problems + self._compare(TAG_MANIFEST, files - payload - {TAG_MANIFEST})
+            return self._problems()
         except OSError as error:
             raise EvidenceError(f"{title(self.root)} cannot be read ({error}); ask for the package again.") from error
+
+    def _problems(self) -> list[str]:
+        files, problems = _walk(self.root)
+        payload = {name for name in files if name.startswith("data/")}
+        problems += self._compare(MANIFEST, payload)
+        problems += self._compare(TAG_MANIFEST, files - payload - {TAG_MANIFEST})
+        strangers = sorted(files - payload - _BESIDE_PAYLOAD)
+        problems += [f"{shown(name)} does not belong beside the payload: nobody signed it" for name in strangers]
+        if not self._reads("bagit.txt", DECLARATION):
+            problems.append("bagit.txt is not the declaration of BagIt 1.0")
+        return problems
+
+    def is_described(self, recording_id: str, date: str) -> bool:
+        """Tell whether ``bag-info.txt`` says what it must about this payload, and nothing else.
+
+        Args:
+            recording_id: Of the export statement.
+            date: Of the export statement, ``YYYY-MM-DD``.
+        """
+        return self._reads(INFO, _info(self, recording_id, date))
+
+    def _reads(self, name: str, wanted: str) -> bool:
+        expected = wanted.encode()
+        try:
+            with (self.root / name).open("rb") as file:
+                return file.read(len(expected) + 1) == expected
+        except OSError:
+            return False
 
     def _compare(self, manifest: str, present: AbstractSet[str]) -> list[str]:
         listed = read_manifest(self.root / manifest)
@@ -84,31 +113,29 @@ class Package:
         return problems + [f"{shown(name)} is not listed in {manifest}" for name in sorted(present - listed.keys())]
 
 
-def begin(root: Path, *, description: str, recording_id: str, date: str) -> Package:
-    """Write the lists of a folder whose ``data/`` is complete; the export can then be signed.
+def begin(root: Path) -> Package:
+    """List a folder whose ``data/`` is complete; the export can then be signed.
 
     Args:
         root: The folder; its ``data/`` holds the payload.
-        description: One sentence for ``bag-info.txt``.
-        recording_id: Goes into ``External-Identifier``.
-        date: ``YYYY-MM-DD``.
     """
     package = Package(root)
-    files = sorted(p for p in package.payload.rglob("*") if p.is_file())
-    size = sum(path.stat().st_size for path in files)
-    info = (
-        f"Bagging-Date: {date}\nBagging-Software: Liner Notes\nExternal-Description: {description}\n"
-        f"External-Identifier: {recording_id}\nPayload-Oxum: {size}.{len(files)}\n"
-    )
-    (root / "bagit.txt").write_text(DECLARATION, encoding="utf-8")
-    (root / "bag-info.txt").write_text(info, encoding="utf-8")
-    _write_manifest(root, MANIFEST, files)
+    _write_manifest(root, MANIFEST, _payload_files(package))
     return package
 
 
-def finish(package: Package, evidence: bytes) -> None:
-    """Add the evidence of the export statement and close the package."""
+def finish(package: Package, evidence: bytes, *, recording_id: str, date: str) -> None:
+    """Add the evidence of the export statement, say what the package is, and close it.
+
+    Args:
+        package: What `begin` gave.
+        evidence: The export statement with its proof.
+        recording_id: Of that statement.
+        date: Of that statement, ``YYYY-MM-DD``.
+    """
     (package.root / EXPORT_EVIDENCE).write_bytes(evidence)
+    (package.root / "bagit.txt").write_text(DECLARATION, encoding="utf-8")
+    (package.root / INFO).write_text(_info(package, recording_id, date), encoding="utf-8")
     _write_manifest(package.root, TAG_MANIFEST, sorted(p for p in package.root.iterdir() if p.is_file()))
 
 
@@ -171,6 +198,19 @@ def read_manifest(path: Path) -> dict[str, Digest]:
             raise EvidenceError(f"Line {number} of {path.name} is not a digest and a file name of its own.")
         listed[match[2]] = Digest("sha256:" + match[1])
     return listed
+
+
+def _info(package: Package, recording_id: str, date: str) -> str:
+    files = _payload_files(package)
+    size = sum(path.lstat().st_size for path in files)
+    return (
+        f"Bagging-Date: {date}\nBagging-Software: Liner Notes\nExternal-Description: {DESCRIPTION}\n"
+        f"External-Identifier: {recording_id}\nPayload-Oxum: {size}.{len(files)}\n"
+    )
+
+
+def _payload_files(package: Package) -> list[Path]:
+    return sorted(path for path in package.payload.rglob("*") if path.is_file())
 
 
 def _found(root: Path, name: str) -> Package:

@@ -8,21 +8,32 @@ reader never takes a declaration for a measurement.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from provenance.disclosure import Commitment  # noqa: TC001 - pydantic resolves annotations at run time
-from provenance.identity import DigestText, Moment  # noqa: TC001
+from provenance.identity import Digest, DigestText, Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic.fields import FieldInfo
 
 TYPE_PREFIX = "https://linernotes.org/"
 MAX_SAFE_INTEGER = 2**53 - 1
 
 Known = Literal["declared", "measured", "proven", "estimated"]
+Role = Literal["log", "service", "party", "c2pa", "witness", "owner"]
+"""What signatures by a key may mean; `docs/keys.md` says which statements each of them may sign."""
 Text = Annotated[str, StringConstraints(max_length=2_000)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 Seed = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")]
+_LINK = object()
+LeafHash = Annotated[DigestText, _LINK]
+"""Leaf hash of an earlier entry, or of an earlier one in the same batch: see :func:`links`."""
 
 
 class Document(BaseModel):
@@ -90,6 +101,8 @@ class Predicate(Document):
 
     KIND: ClassVar[str]
     KNOWN: ClassVar[dict[str, Known]]
+    SIGNED_BY: ClassVar[frozenset[Role]] = frozenset({"service"})
+    """Roles of the keys that may sign such a statement; a party's key only for the party itself (``party_id``)."""
 
     statement_id: Identifier
     time: Moment
@@ -104,7 +117,8 @@ class Predicate(Document):
 class KeyPredicate(Predicate):
     """A public key enters the log's world: who may sign what with it.
 
-    An Ed25519 key signs its own registration, which proves possession. A certificate for C2PA manifests is
+    An Ed25519 key signs its own registration, which proves possession; a service key that was there before signs it
+    too, which says that the role is granted (see ``provenance.keyring``). A certificate for C2PA manifests is
     registered by the service key; every manifest proves its possession anew.
 
     Attributes:
@@ -117,13 +131,61 @@ class KeyPredicate(Predicate):
 
     KIND: ClassVar[str] = "key"
     KNOWN: ClassVar[dict[str, Known]] = {"public_key": "proven", "role": "declared", "party": "declared"}
+    SIGNED_BY: ClassVar[frozenset[Role]] = frozenset(("log", "service", "party", "witness", "owner"))
 
-    role: Literal["log", "service", "party", "c2pa", "witness"]
+    role: Role
     algorithm: Literal["ed25519", "x509"]
     keyid: DigestText
     public_key: Annotated[str, StringConstraints(max_length=20_000)]
     log_vkey: Identifier
     party: Text = ""
+
+
+class RotationPredicate(Predicate):
+    """One key takes the place of another; both sign.
+
+    The old key signs nothing after this entry. For a log's key, ``ledger.rotation`` says who signs which checkpoint.
+
+    Attributes:
+        role: Of both keys.
+        registration: Leaf hash of the statement that registers the new key.
+    """
+
+    KIND: ClassVar[str] = "rotation"
+    KNOWN: ClassVar[dict[str, Known]] = dict.fromkeys(("role", "old_keyid", "new_keyid", "registration"), "proven")
+    SIGNED_BY: ClassVar[frozenset[Role]] = frozenset(("log", "service", "party", "witness", "owner"))
+
+    role: Literal["log", "service", "party", "witness", "owner"]
+    old_keyid: DigestText
+    new_keyid: DigestText
+    registration: LeafHash
+
+
+class RevocationPredicate(Predicate):
+    """A key's signatures stop counting: those in entries from an index on, whatever time they state.
+
+    Attributes:
+        keyid: The key.
+        registration: Leaf hash of the statement that registers it.
+        from_index: Index of the first entry whose signatures by this key do not count; None for this very entry,
+            which is all that a key may say about itself.
+        reason: ``compromised``: somebody else may have signed with it; ``lost``: nobody can; ``ceased``: it is not
+            needed any more; ``withdrawn``: its holder may not use it any more.
+    """
+
+    KIND: ClassVar[str] = "revocation"
+    KNOWN: ClassVar[dict[str, Known]] = {
+        "keyid": "proven",
+        "registration": "proven",
+        "from_index": "declared",
+        "reason": "declared",
+    }
+    SIGNED_BY: ClassVar[frozenset[Role]] = frozenset(("service", "party", "witness", "owner"))
+
+    keyid: DigestText
+    registration: LeafHash
+    from_index: Count | None
+    reason: Literal["compromised", "lost", "ceased", "withdrawn"]
 
 
 class PartyPredicate(Predicate):
@@ -203,11 +265,11 @@ class ModelPredicate(Predicate):
     files: tuple[WeightFile, ...]
     weights_digest: DigestText
     card_digest: DigestText
-    corpus: DigestText | Literal[""]
+    corpus: LeafHash | Literal[""]
     roots: Roots | None
     weights_licence: Identifier
     output_licence: Identifier
-    parent: DigestText | Literal[""] = ""
+    parent: LeafHash | Literal[""] = ""
 
 
 class Controls(Document):
@@ -256,7 +318,7 @@ class GenerationPredicate(Predicate):
     }
 
     recording_id: Identifier
-    model: DigestText
+    model: LeafHash
     model_id: Identifier
     weights_digest: DigestText
     controls: Controls
@@ -302,11 +364,12 @@ class EditPredicate(Predicate):
         "content": "measured",
         "software": "declared",
     }
+    SIGNED_BY: ClassVar[frozenset[Role]] = frozenset(("service", "party"))
 
     recording_id: Identifier
-    parent: DigestText
+    parent: LeafHash
     parent_recording_id: Identifier
-    party: DigestText
+    party: LeafHash
     party_id: Identifier
     role: Identifier
     licence: Text
@@ -336,7 +399,7 @@ class RenditionPredicate(Predicate):
     }
 
     recording_id: Identifier
-    of: DigestText
+    of: LeafHash
     part: Identifier
     media_type: Identifier
     asset_digest: DigestText
@@ -364,7 +427,7 @@ class CheckPredicate(Predicate):
     }
 
     recording_id: Identifier
-    of: DigestText
+    of: LeafHash
     verdict: Commitment
     policy_version: Identifier
     policy_digest: DigestText
@@ -384,14 +447,31 @@ class ExportPredicate(Predicate):
     KNOWN: ClassVar[dict[str, Known]] = {"of": "proven", "package_digest": "measured", "check": "proven"}
 
     recording_id: Identifier
-    of: DigestText
+    of: LeafHash
     package_digest: DigestText
     files: Count
-    check: DigestText
+    check: LeafHash
+
+
+class ErasurePredicate(Predicate):
+    """The openings of commitments were deleted: nobody can show any more what they stood for.
+
+    Attributes:
+        of: Leaf hash of the statement with the commitments.
+        fields: Names of its members whose openings are gone.
+    """
+
+    KIND: ClassVar[str] = "erasure"
+    KNOWN: ClassVar[dict[str, Known]] = {"of": "proven", "fields": "measured"}
+
+    of: LeafHash
+    fields: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=32)]
 
 
 AnyPredicate = (
     KeyPredicate
+    | RotationPredicate
+    | RevocationPredicate
     | PartyPredicate
     | CorpusPredicate
     | ModelPredicate
@@ -400,12 +480,15 @@ AnyPredicate = (
     | RenditionPredicate
     | CheckPredicate
     | ExportPredicate
+    | ErasurePredicate
 )
 
 PREDICATES: dict[str, type[Predicate]] = {
     cls.KIND: cls
     for cls in (
         KeyPredicate,
+        RotationPredicate,
+        RevocationPredicate,
         PartyPredicate,
         CorpusPredicate,
         ModelPredicate,
@@ -414,5 +497,36 @@ PREDICATES: dict[str, type[Predicate]] = {
         RenditionPredicate,
         CheckPredicate,
         ExportPredicate,
+        ErasurePredicate,
     )
 }
+PREDICATE_TYPES = frozenset(f"{TYPE_PREFIX}{kind}/v1" for kind in PREDICATES)
+
+
+def links(document: Document) -> Iterator[tuple[str, Digest]]:
+    """Yield each leaf hash that a predicate names, with the place where it stands.
+
+    What is a link is said by the type of a field, :data:`LeafHash`, and nowhere else.
+    """
+    for name, is_link in _fields(type(document)):
+        value = getattr(document, name)
+        if is_link and value:
+            yield name, Digest(value)
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, Document):
+                yield from ((f"{name}.{place}", leaf) for place, leaf in links(part))
+
+
+@cache
+def _fields(kind: type[Document]) -> tuple[tuple[str, bool], ...]:
+    return tuple((name, _is_link(field)) for name, field in kind.model_fields.items())
+
+
+def _is_link(field: FieldInfo) -> bool:
+    return _LINK in (*field.metadata, *_markers(field.annotation))
+
+
+def _markers(annotation: object) -> Iterator[object]:
+    for part in get_args(annotation):
+        yield part
+        yield from _markers(part)

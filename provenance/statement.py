@@ -80,7 +80,13 @@ def parse(payload: bytes) -> Statement[Predicate]:
     if document["_type"] != STATEMENT_TYPE:
         raise StatementError(f"_type is {document['_type']!r}; only {STATEMENT_TYPE} is understood.")
     statement = Statement(_subjects(document["subject"]), _predicate(document["predicateType"], document["predicate"]))
-    if statement.to_bytes() != payload:
+    try:
+        canonical = statement.to_bytes()
+    except rfc8785.CanonicalizationError as error:
+        raise StatementError(
+            f"The statement has no RFC 8785 form: {error}. It was not made by this program."
+        ) from error
+    if canonical != payload:
         raise StatementError("The statement's bytes are not its RFC 8785 form; it was re-serialised or altered.")
     return statement
 

@@ -1,4 +1,4 @@
-"""Reading and writing this package's tables: a session goes in, domain types come out."""
+"""Reading and writing this package's tables: a connection goes in, domain types come out."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, delete, insert, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, create_engine, delete, insert, or_, select
 
 from provenance.disclosure import Opening
 from provenance.identity import Digest
@@ -77,10 +76,10 @@ class Registration:
     log_index: int
 
 
-def fold(session: Session, leaf_hash: Digest, log_index: int, entry: Statement[Predicate]) -> None:
+def fold(connection: Connection, leaf_hash: Digest, log_index: int, entry: Statement[Predicate]) -> None:
     """Bring the projections up to date with one entry of the log."""
     predicate = entry.predicate
-    session.execute(
+    connection.execute(
         insert(statement).values(
             leaf_hash=leaf_hash,
             log_index=log_index,
@@ -91,34 +90,34 @@ def fold(session: Session, leaf_hash: Digest, log_index: int, entry: Statement[P
         )
     )
     if isinstance(predicate, GenerationPredicate | EditPredicate):
-        _fold_recording(session, leaf_hash, log_index, predicate)
+        _fold_recording(connection, leaf_hash, log_index, predicate)
     elif isinstance(predicate, RenditionPredicate):
-        _fold_rendition(session, leaf_hash, log_index, predicate)
+        _fold_rendition(connection, leaf_hash, log_index, predicate)
     elif name := registered_name(predicate):
-        _fold_registration(session, leaf_hash, log_index, entry.kind, name)
+        _fold_registration(connection, leaf_hash, log_index, entry.kind, name)
 
 
-def clear_projections(session: Session) -> None:
+def clear_projections(connection: Connection) -> None:
     """Delete every projected row, before folding the log again."""
     for table in PROJECTIONS:
-        session.execute(delete(table))
+        connection.execute(delete(table))
 
 
-def projection_rows(session: Session) -> dict[str, list[tuple[object, ...]]]:
+def projection_rows(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
     """Return every projected row, sorted, table by table: for comparing two folds."""
     return {
-        table.name: [tuple(row) for row in session.execute(select(table).order_by(*table.primary_key.columns))]
+        table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key.columns))]
         for table in PROJECTIONS
     }
 
 
 @contextmanager
-def scratch() -> Iterator[Session]:
-    """Give a session on empty tables in memory, for folding a log beside the real tables."""
+def scratch() -> Iterator[Connection]:
+    """Give a connection on empty tables in memory, for folding a log beside the real tables."""
     engine = create_engine("sqlite://")
     METADATA.create_all(engine)
-    with Session(engine) as session:
-        yield session
+    with Connection(engine) as connection:
+        yield connection
     engine.dispose()
 
 
@@ -137,43 +136,48 @@ def registered_name(predicate: Predicate) -> str:
             return ""
 
 
-def add_openings(session: Session, leaf_hash: Digest, openings: Iterable[tuple[str, Opening]]) -> None:
+def add_openings(connection: Connection, leaf_hash: Digest, openings: Iterable[tuple[str, Opening]]) -> None:
     """Keep the openings of one statement's commitments, by the name of the field."""
     rows = [
         {"commitment": o.commitment, "leaf_hash": leaf_hash, "field": field, "value": o.value, "salt": o.salt}
         for field, o in openings
     ]
     if rows:
-        session.execute(insert(opening), rows)
+        connection.execute(insert(opening), rows)
 
 
-def openings(session: Session, leaf_hash: str) -> dict[str, Opening]:
+def openings(connection: Connection, leaf_hash: str) -> dict[str, Opening]:
     """Return the openings of a statement, by field."""
-    rows = session.execute(select(opening).where(opening.c.leaf_hash == leaf_hash))
+    rows = connection.execute(select(opening).where(opening.c.leaf_hash == leaf_hash))
     return {row.field: Opening(row.commitment, row.value, bytes(row.salt)) for row in rows}
 
 
-def all_openings(session: Session) -> list[tuple[str, str, Opening]]:
+def delete_openings(connection: Connection, leaf_hash: str, fields: Sequence[str]) -> None:
+    """Delete the openings of some of a statement's commitments: values and salts."""
+    connection.execute(delete(opening).where(opening.c.leaf_hash == leaf_hash, opening.c.field.in_(fields)))
+
+
+def all_openings(connection: Connection) -> list[tuple[str, str, Opening]]:
     """Return every opening with the leaf hash and field it belongs to."""
-    rows = session.execute(select(opening).order_by(opening.c.commitment))
+    rows = connection.execute(select(opening).order_by(opening.c.commitment))
     return [(row.leaf_hash, row.field, Opening(row.commitment, row.value, bytes(row.salt))) for row in rows]
 
 
-def find_recording(session: Session, recording_id: str) -> Recording | None:
+def find_recording(connection: Connection, recording_id: str) -> Recording | None:
     """Look a recording up by its id."""
-    row = session.execute(select(recording).where(recording.c.recording_id == recording_id)).first()
+    row = connection.execute(select(recording).where(recording.c.recording_id == recording_id)).first()
     return None if row is None else _recording(row)
 
 
-def recordings(session: Session, *, before: int | None = None, limit: int = 50) -> list[Recording]:
+def recordings(connection: Connection, *, before: int | None = None, limit: int = 50) -> list[Recording]:
     """Return recordings, newest first, from below a log index."""
     query = select(recording).order_by(recording.c.log_index.desc()).limit(limit)
     if before is not None:
         query = query.where(recording.c.log_index < before)
-    return [_recording(row) for row in session.execute(query)]
+    return [_recording(row) for row in connection.execute(query)]
 
 
-def recordings_by_content(session: Session, content_digest: str) -> list[Recording]:
+def recordings_by_content(connection: Connection, content_digest: str) -> list[Recording]:
     """Return every recording that has this content digest, in any of its renditions."""
     ids: Select[tuple[str]] = select(rendition.c.recording_id).where(
         rendition.c.content_digest == content_digest, rendition.c.part == "mix"
@@ -183,56 +187,63 @@ def recordings_by_content(session: Session, content_digest: str) -> list[Recordi
         .where(or_(recording.c.content_digest == content_digest, recording.c.recording_id.in_(ids)))
         .order_by(recording.c.log_index)
     )
-    return [_recording(row) for row in session.execute(query)]
+    return [_recording(row) for row in connection.execute(query)]
 
 
-def recording_by_manifest(session: Session, manifest_id: str) -> Recording | None:
+def recording_by_manifest(connection: Connection, manifest_id: str) -> Recording | None:
     """Return the recording of the file that carries this C2PA manifest."""
     query = (
         select(recording)
         .join(rendition, rendition.c.recording_id == recording.c.recording_id)
         .where(rendition.c.manifest_id == manifest_id)
     )
-    row = session.execute(query).first()
+    row = connection.execute(query).first()
     return None if row is None else _recording(row)
 
 
-def renditions(session: Session, recording_id: str) -> list[Rendition]:
+def renditions(connection: Connection, recording_id: str) -> list[Rendition]:
     """Return the signed files of a recording, oldest first."""
     query = select(rendition).where(rendition.c.recording_id == recording_id).order_by(rendition.c.log_index)
-    return [Rendition(**row._asdict()) for row in session.execute(query)]
+    return [Rendition(**row._asdict()) for row in connection.execute(query)]
 
 
-def rendition_by_asset(session: Session, asset_digest: str) -> Rendition | None:
+def rendition_by_asset(connection: Connection, asset_digest: str) -> Rendition | None:
     """Return the signed file with exactly these bytes."""
-    row = session.execute(select(rendition).where(rendition.c.asset_digest == asset_digest)).first()
+    row = connection.execute(select(rendition).where(rendition.c.asset_digest == asset_digest)).first()
     return None if row is None else Rendition(**row._asdict())
 
 
-def find_registration(session: Session, kind: str, name: str) -> Registration | None:
+def entries_about_keys(connection: Connection, start: int, stop: int) -> list[int]:
+    """Return the indices of the entries in ``[start, stop)`` that register, replace or revoke a key, in order."""
+    query = select(statement.c.log_index).where(statement.c.kind.in_(("key", "rotation", "revocation")))
+    query = query.where(statement.c.log_index >= start, statement.c.log_index < stop)
+    return list(connection.scalars(query.order_by(statement.c.log_index)))
+
+
+def find_registration(connection: Connection, kind: str, name: str) -> Registration | None:
     """Look up the newest statement of a kind about a name."""
     query = select(registration).where(registration.c.kind == kind, registration.c.name == name)
-    row = session.execute(query).first()
+    row = connection.execute(query).first()
     return None if row is None else Registration(**row._asdict())
 
 
-def registrations(session: Session, kind: str) -> Sequence[Registration]:
+def registrations(connection: Connection, kind: str) -> Sequence[Registration]:
     """Return all registrations of a kind, oldest first."""
     query = select(registration).where(registration.c.kind == kind).order_by(registration.c.log_index)
-    return [Registration(**row._asdict()) for row in session.execute(query)]
+    return [Registration(**row._asdict()) for row in connection.execute(query)]
 
 
-def leaves_about(session: Session, recording_id: str) -> list[tuple[Digest, int, str]]:
+def leaves_about(connection: Connection, recording_id: str) -> list[tuple[Digest, int, str]]:
     """Return leaf hash, log index and kind of every statement about a recording, in log order."""
     query = select(statement).where(statement.c.recording_id == recording_id).order_by(statement.c.log_index)
-    return [(Digest(row.leaf_hash), row.log_index, row.kind) for row in session.execute(query)]
+    return [(Digest(row.leaf_hash), row.log_index, row.kind) for row in connection.execute(query)]
 
 
 def _fold_recording(
-    session: Session, leaf_hash: Digest, log_index: int, predicate: GenerationPredicate | EditPredicate
+    connection: Connection, leaf_hash: Digest, log_index: int, predicate: GenerationPredicate | EditPredicate
 ) -> None:
     content = predicate.content
-    session.execute(
+    connection.execute(
         insert(recording).values(
             recording_id=predicate.recording_id,
             leaf_hash=leaf_hash,
@@ -248,8 +259,8 @@ def _fold_recording(
     )
 
 
-def _fold_rendition(session: Session, leaf_hash: Digest, log_index: int, predicate: RenditionPredicate) -> None:
-    session.execute(
+def _fold_rendition(connection: Connection, leaf_hash: Digest, log_index: int, predicate: RenditionPredicate) -> None:
+    connection.execute(
         insert(rendition).values(
             leaf_hash=leaf_hash,
             log_index=log_index,
@@ -263,10 +274,10 @@ def _fold_rendition(session: Session, leaf_hash: Digest, log_index: int, predica
     )
 
 
-def _fold_registration(session: Session, leaf_hash: Digest, log_index: int, kind: str, name: str) -> None:
+def _fold_registration(connection: Connection, leaf_hash: Digest, log_index: int, kind: str, name: str) -> None:
     where = (registration.c.kind == kind, registration.c.name == name)
-    session.execute(delete(registration).where(*where))
-    session.execute(insert(registration).values(kind=kind, name=name, leaf_hash=leaf_hash, log_index=log_index))
+    connection.execute(delete(registration).where(*where))
+    connection.execute(insert(registration).values(kind=kind, name=name, leaf_hash=leaf_hash, log_index=log_index))
 
 
 def _recording(row: Row[tuple[object, ...]]) -> Recording:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import secrets
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -98,3 +100,53 @@ def studio(finished_studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPa
             monkeypatch.delenv(variable)
     monkeypatch.setenv("LINERNOTES_HOME", str(root / "home"))
     return Studio(root, finished_studio.recording_id)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server: the one that is named, or a private one; else the test is skipped, loudly."""
+    from tests import postgresql as server
+
+    named = os.environ.get(server.VARIABLE)
+    if named:
+        yield named
+        return
+    reason = server.why_not()
+    if reason is not None:
+        pytest.skip(f"{reason}; a server can be named in {server.VARIABLE}")
+    with TemporaryDirectory(prefix="pg", dir="/tmp") as folder:  # a socket's path is short
+        Path(folder).chmod(0o755)
+        with server.private_server(Path(folder) / "server") as private:
+            yield private.url
+
+
+@pytest.fixture(scope="session")
+def new_postgresql(postgresql: str) -> Iterator[Callable[[], str]]:
+    """Makes an upgraded, empty database in the server, and gives its URL."""
+    from sqlalchemy import create_engine, make_url
+
+    from ledger.database import open_engine
+    from migrations.upgrade import upgrade
+
+    admin = create_engine(postgresql, isolation_level="AUTOCOMMIT")
+    made: list[str] = []
+
+    def make(template: str = "") -> str:
+        name = f"linernotes_test_{secrets.token_hex(6)}"
+        with admin.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name} {f'TEMPLATE {template}' if template else ''}")
+        made.append(name)
+        return name
+
+    def url(name: str) -> str:
+        return make_url(postgresql).set(database=name).render_as_string(hide_password=False)
+
+    template = make()
+    engine = open_engine(url(template))
+    upgrade(engine)
+    engine.dispose()
+    yield lambda: url(make(template))
+    with admin.connect() as connection:
+        for name in reversed(made):
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.dispose()

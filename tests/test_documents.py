@@ -49,6 +49,35 @@ def test_the_readme_is_true(linernotes, tmp_path, monkeypatch) -> None:
                 assert appears(line, done.out), (command, line, done.out)
 
 
+def test_the_readme_says_what_its_code_does(studio, tmp_path, monkeypatch) -> None:
+    from generator.midi import read_midi
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "march.mid").write_bytes(studio.midi.read_bytes())
+    [code] = [text for language, text in blocks("README.md") if language == "python"]
+    exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own document
+    before, after = (read_midi(tmp_path / name).voices for name in ("march.mid", "mine.mid"))
+    assert [voice.notes for voice in after[:3]] == [voice.notes for voice in before[:3]]
+    raised = {(note.onset, note.pitch) for note in after[3].notes} - {(n.onset, n.pitch) for n in before[3].notes}
+    assert raised == {(note.onset, note.pitch + 12) for note in before[3].notes[:3]}
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert "cello's first three notes are raised by an octave" in text
+    assert "lower" not in code
+
+
+def test_the_exit_codes_of_the_readme_are_those_of_the_command() -> None:
+    from api import cli, problems
+    from api.commands import evidence
+
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    [codes] = re.findall(r"Exit codes: (.*?) `--json`", text)
+    assert [int(code) for code in re.findall(r"\b\d+\b", codes.replace(f"{cli.DEBUG}=1", ""))] == [
+        *(0, evidence.CHECK_FAILED, problems.USED_WRONGLY, problems.NOTHING_THERE),
+        *(evidence.VERDICT_EXIT["DENY"], evidence.VERDICT_EXIT["HOLD"], cli.DEFECT),
+    ]
+    assert cli.DEBUG in codes
+
+
 def test_the_outside_code_for_membership_proofs_works(linernotes, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     for composer in ("Ethel Smyth", "Joseph Haydn"):

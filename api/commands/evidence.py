@@ -23,6 +23,10 @@ def verify(
     *,
     policy: Annotated[Path | None, typer.Option(help="C2SP tlog-policy: the logs you accept.")] = None,
     trust_anchors: Annotated[Path | None, typer.Option(help="PEM: the C2PA roots you accept.")] = None,
+    tsa_roots: Annotated[Path | None, typer.Option(help="PEM: the time-stamping roots you accept.")] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="What the log says about its keys, as `key evidence` writes it.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Check a file with nothing but the file: no database, no account, no network."""
@@ -30,7 +34,7 @@ def verify(
     from api.schemas.verification import CheckResult, VerificationReport
     from api.settings import load_settings
 
-    found = inspect(file, trust_of(load_settings(), policy, trust_anchors))
+    found = inspect(file, trust_of(load_settings(), policy, trust_anchors, tsa_roots, keys))
     if json:
         checks = [CheckResult(id=c.id, result=c.result, detail=c.detail) for c in found.checks]
         print_json(
@@ -40,8 +44,12 @@ def verify(
         rows = [(n, c.id, _MARK[c.result], c.detail) for n, c in enumerate(found.checks, 1)]
         title = f"{file}: recording {found.recording_id or 'unknown'}"
         table(("", "check", "result", "detail"), rows, title if found.part == "mix" else f"{title}, only {found.part}")
-    if not found.verified:
+    if found.failed:
         raise typer.Exit(CHECK_FAILED)
+    if not found.verified:
+        if not json:
+            say("The file carries no evidence of a log: nothing says where it comes from but its own manifest.")
+        raise typer.Exit(NO_MATCH)
 
 
 def identify(
@@ -142,9 +150,14 @@ def export(
 def _print_verdict(answer: VerdictShown) -> None:
     say(f"{answer.verdict}: {answer.use} in {answer.territory} on {answer.date}")
     if answer.found_by != "id":
-        say(f"The file is recording {answer.recording_id}, found by its {answer.found_by}.")
+        unproven = any(reason.code == "identity-not-shown" for reason in answer.reasons)
+        verb = "sounds like" if unproven else "is"
+        say(f"The file {verb} recording {answer.recording_id}, found by its {answer.found_by}.")
     for other in answer.also:
-        say(f"It may also be {other}; this is the worst verdict of all that it may be.")
+        say(f"It may also be {other}, or hold a part of it; this is the worst verdict of all that it may be.")
+    if (foreign := answer.foreign_manifest) is not None:
+        whose = f"of the log {foreign.log}" if foreign.log else "of no log"
+        say(f"It was not handed out here: it carries an intact manifest {whose}, signed by {foreign.signer}.")
     say()
     table(("result", "reason", "because"), [(r.result, r.code, r.text) for r in answer.reasons])
     for reason in answer.reasons:

@@ -8,10 +8,16 @@ from typing import Annotated
 
 import typer
 
+from api.commands import stamp
+from api.commands.monitor import monitor
 from api.commands.output import JsonOption, open_home, print_json, progress_bar, say
+from api.commands.witness import witness
 
 log = typer.Typer(no_args_is_help=True, help="The transparency log.")
+log.add_typer(witness, name="witness")
+log.command()(monitor)
 db = typer.Typer(no_args_is_help=True, help="The database.")
+stamp.add_to(log, lambda: open_home().time)
 _CHECK_FAILED = 1
 
 
@@ -19,6 +25,12 @@ _CHECK_FAILED = 1
 def checkpoint() -> None:
     """Print the newest signed checkpoint (C2SP tlog-checkpoint)."""
     sys.stdout.write(open_home().log.checkpoint().decode())
+
+
+@log.command()
+def publish() -> None:
+    """Sign a checkpoint for entries that no checkpoint covers yet, and print the newest."""
+    sys.stdout.write(open_home().log.publish().decode())
 
 
 @log.command()
@@ -101,3 +113,13 @@ def rebuild() -> None:
     say(
         f"{folded} entries folded; the rows are {'the same as before' if same else 'not the same: they were repaired'}."
     )
+
+
+@db.command()
+def scrub() -> None:
+    """Rewrite the database's files, so that nothing is left in them of what was deleted."""
+    from api.erasure import PRIVATE_TABLES
+    from ledger.scrub import scrub as scrub_
+
+    for left in scrub_(open_home().engine, PRIVATE_TABLES):
+        say(f"Left to do: {left}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import contextmanager
@@ -21,14 +22,23 @@ if TYPE_CHECKING:
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 _WIDTH = 140
+_opened: list[Home] = []
 
 
 def open_home() -> Home:
-    """Open the home that the settings name, making it at first use."""
+    """Open the home that the settings name, making it at first use; it is closed when the command ends."""
     from api.home import Home
     from api.settings import load_settings
 
-    return Home(load_settings())
+    home = Home(load_settings())
+    _opened.append(home)
+    return home
+
+
+def close_homes() -> None:
+    """Close every home that the command opened."""
+    while _opened:
+        _opened.pop().close()
 
 
 def print_json(answer: BaseModel) -> None:
@@ -56,8 +66,14 @@ def console() -> Console:
     """Return a console on stdout, as wide as the terminal, or wide enough for a digest."""
     from rich.console import Console
 
+    class Output(Console):
+        """Leaves it to the program how it ends when nobody reads on."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
     known = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(file=sys.stdout, width=None if known else _WIDTH)
+    return Output(file=sys.stdout, width=None if known else _WIDTH)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.commands.input import existing_file
 from api.commands.output import (
     JsonOption,
     console,
@@ -20,8 +21,8 @@ from api.commands.output import (
 )
 
 if TYPE_CHECKING:
-    from api.history import Found
     from api.home import Home
+    from api.recognition import Found
     from api.recording import Made
     from api.schemas.lineage import Lineage
 
@@ -169,10 +170,9 @@ def lineage(
 
 
 def _find(home: Home, name: str) -> Found:
-    from api.history import find
+    from api.recognition import find
 
-    path = Path(name)
-    return find(home, name, path if path.is_file() else None)
+    return find(home, name, existing_file(name))
 
 
 def _print_made(made: Made, *, json: bool) -> None:

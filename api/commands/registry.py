@@ -138,8 +138,8 @@ def list_tokens(*, json: JsonOption = False) -> None:
     from api.schemas.registry import TokenList, TokenShown
     from api.store import tokens
 
-    with open_home().reading() as session:
-        found = tokens(session)
+    with open_home().reading() as connection:
+        found = tokens(connection)
     answer = TokenList(
         tokens=[
             TokenShown(token_id=t.token_id, name=t.name, scopes=list(t.scopes), created=t.created, revoked=t.revoked)

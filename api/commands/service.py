@@ -22,17 +22,18 @@ def serve(
 
     from api.app import create_app
     from api.jobs import require_alone
+    from api.witness import listen
 
     home = open_home()
     require_alone(home)
-    uvicorn.run(
-        create_app(home),
-        host=host,
-        port=port,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=_PATIENCE_SECONDS,
-    )
+    with listen(host, port) as listener:
+        config = uvicorn.Config(
+            create_app(home),
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=_PATIENCE_SECONDS,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def demo(

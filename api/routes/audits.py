@@ -5,14 +5,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from api.audit import membership
+from api.audit import MAX_NAME, membership
 from api.authorisation import Guarded, requires
 from api.examples import MEMBERSHIP
 from api.openapi import json_answer
 from api.refusals import outward
 from api.registry import membership_answer
 from api.schemas.registry import Membership
-from api.schemas.request import MembershipFields
+from api.schemas.request import MembershipFields, Words
 from api.service import Running
 from api.uploads import Received, Upload
 
@@ -25,9 +25,9 @@ _FORM = Upload(MembershipFields, {"file": "a score: mxl, musicxml or xml"})
 @router.get("", responses=json_answer(MEMBERSHIP))
 def audit_membership(
     service: Running,
-    title: Annotated[str, Query(max_length=500, description="Title of a work.")] = "",
-    composer: Annotated[str, Query(max_length=500, description="Name of a composer.")] = "",
-    model: Annotated[str, Query(max_length=200, description="Id of a model.")] = "quartet",
+    title: Annotated[Words, Query(max_length=MAX_NAME, description="Title of a work.")] = "",
+    composer: Annotated[Words, Query(max_length=MAX_NAME, description="Name of a composer.")] = "",
+    model: Annotated[Words, Query(max_length=200, description="Id of a model.")] = "quartet",
 ) -> Membership:
     """Was the work of this name in the training corpus? With a Merkle proof of presence."""
     return membership_answer(membership(service.home, title=title, composer=composer, model=model))

@@ -13,6 +13,7 @@ from api.openapi import other_answer
 from api.package import export
 from api.ranges import Span
 from api.rights import ask
+from api.schemas.request import Words
 from api.service import Running
 
 router = APIRouter(route_class=Guarded, tags=["rights"])
@@ -30,11 +31,11 @@ ZIP = "application/zip"
 async def read_export(
     recording_id: str,
     service: Running,
-    use: Annotated[str, Query(max_length=200, description="The use whose verdict travels along.")] = (
+    use: Annotated[Words, Query(max_length=200, description="The use whose verdict travels along.")] = (
         "commercial-release"
     ),
-    territory: Annotated[str, Query(max_length=200, description="The territory of that verdict.")] = "DE",
-    date: Annotated[str | None, Query(max_length=200, description="Its day; today when left out.")] = None,
+    territory: Annotated[Words, Query(max_length=200, description="The territory of that verdict.")] = "DE",
+    date: Annotated[Words | None, Query(max_length=200, description="Its day; today when left out.")] = None,
 ) -> Response:
     """Give a signed package: audio, stems, notes, evidence, and a verdict of today.
 

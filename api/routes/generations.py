@@ -12,7 +12,7 @@ from api.jobs import Call
 from api.openapi import asked as example_of
 from api.openapi import json_answer
 from api.schemas.job import JobShown
-from api.schemas.request import GenerationAsked
+from api.schemas.request import GenerationAsked, Words
 from api.schemas.vocabulary import RuleShown, Vocabulary
 from api.service import Running
 from api.store import Token
@@ -36,7 +36,7 @@ def create_generation(
     service: Running,
     asked: Annotated[GenerationAsked, Body(openapi_examples=example_of(GENERATION_ASKED))],
     response: Response,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+    idempotency_key: Annotated[Words | None, Header(min_length=1, max_length=255)] = None,
 ) -> JobShown:
     """Compose a recording, in a job.
 

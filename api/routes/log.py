@@ -23,14 +23,20 @@ Index = Annotated[int, Path(ge=0, lt=2**63, description="From 0.")]
 )
 def read_checkpoint(service: Running) -> Response:
     """Give the newest signed checkpoint (C2SP tlog-checkpoint); no token is needed."""
-    return Response(service.home.log.checkpoint(), media_type=TEXT, headers={"Cache-Control": "no-cache"})
+    return Response(service.home.log.checkpoint(), media_type=TEXT, headers={"Cache-Control": "public, max-age=1"})
 
 
 @open_to_all.get("/healthz", responses=open_answer("application/json", shown(HEALTH)))
 def read_health(service: Running, response: Response) -> Health:
     """Tell whether the database can be read, and how long the log is; no token is needed."""
     response.headers["Cache-Control"] = "no-store"
-    return Health(status="ok", log_size=service.home.log.size())
+    stamping = service.home.time.report
+    return Health(
+        status="ok",
+        log_size=service.home.log.size(),
+        timestamps=stamping.state if stamping else "off",
+        timestamps_since=stamping.since if stamping else "",
+    )
 
 
 @entries.get(
@@ -51,4 +57,4 @@ def read_entry(index: Index, service: Running) -> Response:
 def read_proof(index: Index, service: Running) -> Response:
     """Give the proof that an entry is in the log (C2SP tlog-proof), against the newest checkpoint."""
     name = {"Content-Disposition": f'attachment; filename="{index}.tlog-proof"'}
-    return Response(service.home.log.tlog_proof(index).format(), media_type=TEXT, headers=name)
+    return Response(service.home.proof(index).format(), media_type=TEXT, headers=name)

@@ -19,6 +19,7 @@ from api.recordings import page
 from api.renditions import ensure_rendition
 from api.schemas.lineage import Lineage
 from api.schemas.recording import RecordingPage, RecordingShown
+from api.schemas.request import Words
 from api.seal import ENDINGS, FORMATS
 from api.service import Running
 
@@ -36,7 +37,7 @@ _PARTIAL: Final[Responses] = {
 def list_recordings(
     service: Running,
     response: Response,
-    cursor: Annotated[str | None, Query(max_length=100, description="From the link to the next page.")] = None,
+    cursor: Annotated[Words | None, Query(max_length=100, description="From the link to the next page.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> RecordingPage:
     """List the recordings, newest first, a page at a time (RFC 8288 links)."""

@@ -23,7 +23,12 @@ router = APIRouter(route_class=Guarded, tags=["evidence"])
 _FORM = Upload(
     NoFields,
     {"file": "an audio file, or a package as a zip file"},
-    {"policy": "a C2SP tlog-policy: the logs you accept", "trust_anchors": "PEM: the C2PA roots you accept"},
+    {
+        "policy": "a C2SP tlog-policy: the logs you accept",
+        "trust_anchors": "PEM: the C2PA roots you accept",
+        "tsa_roots": "PEM: the time-stamping roots you accept",
+        "keys": "what the log says about its keys, as `linernotes key evidence` writes it",
+    },
 )
 
 
@@ -45,7 +50,8 @@ def _report(service: Service, received: Received[NoFields]) -> VerificationRepor
     home = service.home
     with received.staged(home) as paths:
         _refuse_bomb(paths["file"], home.settings.max_upload_bytes)
-        trust = trust_of(home.settings, paths.get("policy"), paths.get("trust_anchors"))
+        brought = [paths.get(name) for name in ("policy", "trust_anchors", "tsa_roots", "keys")]
+        trust = trust_of(home.settings, *brought)
         try:
             found = inspect(paths["file"], trust)
         except NothingThereError as error:

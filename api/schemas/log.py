@@ -48,7 +48,11 @@ class Health(Answer):
 
     Attributes:
         log_size: Entries of the log.
+        timestamps: How the log's time stamps go in this process; ``off`` where no authority is configured.
+        timestamps_since: When the last one came, or the first of the failures in a row since; empty before the first.
     """
 
     status: Literal["ok"]
     log_size: int
+    timestamps: Literal["off", "idle", "stamped", "refused", "unreachable", "not-kept"] = "off"
+    timestamps_since: str = ""

@@ -1,14 +1,28 @@
 """What the HTTP interface is asked: JSON bodies, and the text fields beside an upload.
 
-Values are only bounded here; what they mean is checked where they are used, with a better message.
+Values are only bounded here, and text is text; what they mean is checked where they are used, with a better message.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
+from provenance.errors import TextError
+from provenance.text import require_plain
+
+
+def _plain(text: str) -> str:
+    try:
+        return require_plain(text, "the text")
+    except TextError as error:
+        raise PydanticCustomError("text", "{reason}", {"reason": str(error).rstrip(".")}) from error
+
+
+Words = Annotated[str, AfterValidator(_plain)]
+"""Text in the query or a header of a request; a body (:class:`Asked`) has no other."""
 Short = Annotated[str, Field(max_length=200)]
 Text = Annotated[str, Field(max_length=2_000)]
 
@@ -17,6 +31,11 @@ class Asked(BaseModel):
     """A request as it is read: nothing unknown, nothing converted."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @field_validator("*")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        return _plain(value) if isinstance(value, str) else value
 
 
 class GenerationAsked(Asked):
@@ -78,6 +97,18 @@ class PartyAsked(Asked):
     kind: Literal["person", "organisation"] = "person"
     isni: Short = ""
     ipi: Short = ""
+
+
+class ErasureAsked(Asked):
+    """Whose private values are to be erased.
+
+    Attributes:
+        name: Id of a recording or a party, or leaf hash of a statement.
+        fields: Which of them; all when left out.
+    """
+
+    name: Annotated[Short, Field(min_length=1)]
+    fields: Annotated[list[Short], Field(max_length=32)] = []
 
 
 class EditFields(Asked):

@@ -27,13 +27,29 @@ class DutyShown(Answer):
     text: str
 
 
+class ForeignManifestShown(Answer):
+    """An intact manifest in the file, which was not handed out here; nothing that it says has been checked.
+
+    Attributes:
+        log: Name of the log it carries evidence of; empty where it carries none.
+        recording_id: What the recording is called there; empty where it does not say.
+        signer: Name on the certificate that signed it.
+    """
+
+    manifest_id: str
+    log: str
+    recording_id: str
+    signer: str
+
+
 class VerdictShown(Answer):
     """A signed verdict; it is evidence for a decision, not legal advice.
 
     Attributes:
         leaf_hash: Of the ``check`` entry that records it.
         found_by: How the recording was recognised, when it was asked for by a file.
-        also: Other recordings the file may be; the verdict is the worst of all.
+        also: Other recordings the file may be, or holds a part of; the verdict is the worst of all.
+        foreign_manifest: Somebody else's manifest in the file that was asked about.
     """
 
     recording_id: str
@@ -51,3 +67,4 @@ class VerdictShown(Answer):
     log_index: int
     found_by: Literal["id", "manifest", "content-digest", "fingerprint"] = "id"
     also: list[str] = Field(default_factory=list)
+    foreign_manifest: ForeignManifestShown | None = None

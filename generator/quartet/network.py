@@ -34,6 +34,13 @@ class NetworkShape:
     hidden: int = 768
     context: int = 259
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers such a network learns, without building it."""
+        embedded = VOICES * (SOUNDING_IDS + STATE_IDS + TOKENS) + sum(FIELD_SIZES)
+        block = 4 * self.width + 2 * self.hidden + 2
+        return self.width * (embedded + self.layers * block + 1)
+
 
 class Cache:
     """Keys and values of the steps so far, for one excerpt or a batch of them."""

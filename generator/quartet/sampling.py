@@ -59,6 +59,7 @@ MAX_LAYERS: Final = 64
 MAX_WIDTH: Final = 2048
 MAX_CONTEXT: Final = 8192
 WEIGHT_TYPES: Final = (torch.float16, torch.float32)
+_MOST_TIMES_ITS_WEIGHTS: Final = 2
 
 _STATE_OF: Final = {HOLD: STATE_HOLD, REST: STATE_REST}
 _ONE_THREAD: Final = threading.Lock()
@@ -111,8 +112,11 @@ class QuartetModel:
             ModelCardError: The card describes another kind of network, or an impossible one.
             ModelError: The weights are not those of the network in the card.
         """
-        network = QuartetNetwork(_shape(card))
-        network.load_state_dict(_tensors(card, weights, network))
+        shape, tensors = _shape(card), _tensors(card, weights)
+        _require_enough(card, shape, tensors)
+        network = QuartetNetwork(shape)
+        _require_fitting(card, tensors, network)
+        network.load_state_dict({name: weight.float() for name, weight in tensors.items()})
         return cls(card, network, _device(device))
 
     def compose(
@@ -302,8 +306,8 @@ def _shape(card: ModelCard) -> NetworkShape:
     return NetworkShape(told.width, told.layers, told.heads, told.hidden, told.context)
 
 
-def _tensors(card: ModelCard, weights: Mapping[str, bytes], network: QuartetNetwork) -> dict[str, Tensor]:
-    """The tensors of the weights files, which must be exactly those of the network."""
+def _tensors(card: ModelCard, weights: Mapping[str, bytes]) -> dict[str, Tensor]:
+    """The tensors of the weights files, as they are."""
     found: dict[str, Tensor] = {}
     for name, data in weights.items():
         try:
@@ -313,6 +317,21 @@ def _tensors(card: ModelCard, weights: Mapping[str, bytes], network: QuartetNetw
                 f"{name} of model {card.id!r} is not a safetensors file ({error}); other formats "
                 "are not loaded, for they can run code."
             ) from error
+    return found
+
+
+def _require_enough(card: ModelCard, shape: NetworkShape, found: Mapping[str, Tensor]) -> None:
+    """Refuse to build a network that its weights cannot fill: a few numbers in a card would take all memory."""
+    numbers = sum(weight.numel() for weight in found.values())
+    if shape.parameters > _MOST_TIMES_ITS_WEIGHTS * numbers:
+        raise ModelError(
+            f"The card of model {card.id!r} describes a network of {shape.parameters} numbers, and its weights hold "
+            f"{numbers}. Get the model again from where it came from."
+        )
+
+
+def _require_fitting(card: ModelCard, found: Mapping[str, Tensor], network: QuartetNetwork) -> None:
+    """The tensors must be exactly those of the network, and finite numbers of 16 or 32 bits."""
     expected = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
     shapes = {name: tuple(weight.shape) for name, weight in found.items()}
     if shapes != expected:
@@ -327,4 +346,3 @@ def _tensors(card: ModelCard, weights: Mapping[str, bytes], network: QuartetNetw
                 f"The weights {name!r} of model {card.id!r} are {weight.dtype} or not finite; "
                 "16 or 32 bit floating-point numbers are expected."
             )
-    return {name: weight.float() for name, weight in found.items()}

@@ -5,7 +5,7 @@ from api.history import history, recording
 from api.home import Home
 from api.rights import decided_again
 from api.settings import load_settings
-from licensing.closure import Closure
+from licensing.closure import Closure, File
 from licensing.errors import LicensingError
 from licensing.policy import shipped_policy
 from licensing.question import parse_question
@@ -63,3 +63,19 @@ def test_a_verdict_by_a_policy_that_is_not_at_hand_is_not_checked(closure) -> No
     verdict = decide(closure, question, shipped_table(), shipped_policy())
     document = verdict.to_bytes().replace(b"cautious-1", b"label-7")
     assert decided_again(encoded(closure), document)[0] == "not-checked"
+
+
+@pytest.mark.parametrize(("unlike", "other_log"), [("something is left", ""), ("", "example.com/log"), ("x", "y")])
+def test_a_file_in_doubt_is_held_and_survives_its_wire_form(closure, studio, unlike: str, other_log: str) -> None:
+    home = Home(load_settings())
+    past = history(home, recording(home, studio.recording_id))
+    file = File(digest(b"file"), unlike, other_log)
+    doubtful = closure_of(past, 5, digest(b"root"), file)
+    assert closure_from_document(encoded(doubtful)) == doubtful
+    assert (doubtful.root, doubtful.recording()) == (file.id, closure.recording())
+    question = parse_question("commercial-release", "DE", None, now())
+    verdict = decide(doubtful, question, shipped_table(), shipped_policy())
+    held = {reason.code: reason.path for reason in verdict.reasons if reason.result.value == "HOLD"}
+    expected = {"identity-not-shown": (file.id, studio.recording_id)} if unlike else {}
+    assert held == expected | ({"other-log": (file.id,)} if other_log else {})
+    assert decided_again(encoded(doubtful), verdict.to_bytes())[0] == "pass"

@@ -65,14 +65,14 @@ def working(home: Home, pipeline: _Failing) -> Iterator[Jobs]:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_over(home: Home) -> None:
-    with home.writing() as session:
-        for job in [*store.jobs_in_state(session, "queued"), *store.jobs_in_state(session, "running")]:
-            store.change_job(session, job.job_id, state="failed")
+    with home.writing() as connection:
+        for job in [*store.jobs_in_state(connection, "queued"), *store.jobs_in_state(connection, "running")]:
+            store.change_job(connection, job.job_id, state="failed")
 
 
 def _job(home: Home, job_id: str) -> store.Job:
-    with home.reading() as session:
-        job = store.find_job(session, job_id)
+    with home.reading() as connection:
+        job = store.find_job(connection, job_id)
     assert job is not None
     return job
 
@@ -104,8 +104,8 @@ def test_the_prompt_is_forgotten_when_the_job_ends(home: Home, pipeline: _Failin
 def test_what_was_left_over_is_taken_up(home: Home, pipeline: _Failing) -> None:
     waiting = Jobs(home).submit(REQUEST)
     interrupted = Jobs(home).submit(GenerationRequest(prompt="the other", seed=2))
-    with home.writing() as session:
-        store.change_job(session, interrupted.job_id, state="running", stage="composing")
+    with home.writing() as connection:
+        store.change_job(connection, interrupted.job_id, state="running", stage="composing")
     pipeline.go.clear()
     running = Jobs(home)
     running.start()

@@ -1,9 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from api.errors import UsageError
 from api.settings import load_settings
+from provenance.errors import TextError
 
 
 @pytest.fixture
@@ -45,3 +47,24 @@ def test_a_log_can_be_named_at_first_use(linernotes, tmp_path, monkeypatch) -> N
     monkeypatch.setenv("LINERNOTES_LOG_ORIGIN", "example.org/mine")
     done = linernotes("log", "checkpoint", home=tmp_path / "home")
     assert done.out.splitlines()[:2] == ["example.org/mine", "4"]
+
+
+@pytest.mark.parametrize("name", ["policy", "trust_anchors", "c2pa_key", "rights_policy"])
+def test_a_setting_that_leads_to_no_file_is_refused(home, monkeypatch, name: str) -> None:
+    os.mkfifo(home / "pipe.toml")
+    monkeypatch.setenv(f"LINERNOTES_{name.upper()}", str(home / "pipe.toml"))
+    with pytest.raises(UsageError, match="a named pipe"):
+        load_settings()
+
+
+def test_a_settings_file_that_is_a_pipe_is_refused(home) -> None:
+    os.mkfifo(home / "linernotes.toml")
+    with pytest.raises(UsageError, match="a named pipe"):
+        load_settings()
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/nowhere/a\udcff", "~no-such-user/home"])
+def test_a_home_that_cannot_be_one_is_refused(monkeypatch, path: str) -> None:
+    monkeypatch.setenv("LINERNOTES_HOME", path)
+    with pytest.raises((UsageError, TextError)):
+        load_settings()

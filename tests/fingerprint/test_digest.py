@@ -1,6 +1,7 @@
 """One sound, one digest; another sound, another digest."""
 
 import hashlib
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from fingerprint.audio import Audio, decode, encode
 from fingerprint.digest import content_digest, pcm_digest
 from fingerprint.errors import AudioError
 from fingerprint.media import MEDIA_TYPES, MediaType
+from fingerprint.track import read_track
 
 CODED: tuple[MediaType, ...] = ("audio/mpeg", "audio/ogg", "audio/mp4")
 
@@ -97,9 +99,15 @@ def test_samples_are_hashed_as_they_are_read_not_as_they_lie() -> None:
 def test_the_same_coded_audio_as_ffmpeg_copies(
     media_type: MediaType, ffmpeg: str, file_of: Callable[[MediaType], Path]
 ) -> None:
+    """The coded audio is what ffmpeg copies; in front of it stands, for m4a, what else decides how it sounds."""
     path = file_of(media_type)
     coded = run(ffmpeg, "-v", "error", "-i", path, "-map", "0:a", "-c", "copy", "-f", "data", "-")
-    assert content_digest(path) == sha256(f"linernotes-frames-v1\n{media_type}\n".encode() + coded)
+    described = b""
+    if media_type == "audio/mp4":
+        with path.open("rb") as file:
+            described = read_track(file).description
+        assert re.fullmatch(rb"decoder mp4a 2 2890137600 64 1210\w*\npace 256/11025\nstart 256/11025\n", described)
+    assert content_digest(path) == sha256(f"linernotes-frames-v2\n{media_type}\n".encode() + described + coded)
 
 
 @pytest.mark.parametrize("media_type", MEDIA_TYPES)
@@ -152,6 +160,21 @@ def test_a_flipped_bit_of_sound_changes_the_digest_or_is_refused(
     except AudioError:
         return
     assert digest != content_digest(file_of(media_type))
+
+
+def test_a_wav_that_says_two_things_has_no_digest(tmp_path: Path, file_of: Callable[[MediaType], Path]) -> None:
+    """One player takes the first of two formats or two sounds, another the last."""
+    wav = file_of("audio/wav").read_bytes()
+    place = wav.index(b"data")
+    head, form, sound = wav[:12], wav[12:place], wav[place:]
+    slower = form[:12] + (22_050).to_bytes(4, "little") + form[16:]
+    silence = b"data" + (400_000).to_bytes(4, "little") + bytes(400_000)
+    for parts in ((form, slower, sound), (slower, form, sound), (form, sound, silence), (form, silence, sound)):
+        path = tmp_path / "two.wav"
+        body = b"".join(parts)
+        path.write_bytes(head[:4] + (len(body) + 4).to_bytes(4, "little") + head[8:] + body)
+        with pytest.raises(AudioError):
+            content_digest(path)
 
 
 def test_a_decoded_file_need_not_be_decoded_again(

@@ -1,5 +1,6 @@
 """The ffmpeg program at work, and failing."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,16 @@ def test_no_more_is_decoded_than_wanted(ffmpeg: str, file_of: Callable[[MediaTyp
     assert len(two_seconds) == 2 * rate
     assert np.array_equal(two_seconds, whole[: len(two_seconds)])
     assert len(program.decode_mp4(path, 60, 100_000)[0]) < 100_000
+
+
+def test_tags_are_not_taken_for_samples(ffmpeg: str, tmp_path: Path, file_of: Callable[[MediaType], Path]) -> None:
+    """A wav file has them in front of its samples."""
+    path, tagged = file_of("audio/mp4"), tmp_path / "tagged.m4a"
+    command = (ffmpeg, "-v", "error", "-i", path, "-c", "copy", "-metadata", "title=A title", tagged)
+    subprocess.run(command, check=True)
+    plain, _ = program.decode_mp4(path, 60, 10**8)
+    found, _ = program.decode_mp4(tagged, 60, 10**8)
+    assert np.array_equal(plain, found)
 
 
 def test_what_ffmpeg_says_is_passed_on(ffmpeg: str, tmp_path: Path) -> None:

@@ -29,9 +29,9 @@ def library(tmp_path_factory: pytest.TempPathFactory, prints: list[Fingerprint])
     engine = open_engine(tmp_path_factory.mktemp("library") / "index.db")
     METADATA.create_all(engine)
     index = Index(engine)
-    with writing(engine) as session:
+    with writing(engine) as connection:
         for number, each in enumerate(prints[:STORED]):
-            index.add(session, f"recording {number}", each)
+            index.add(connection, f"recording {number}", each)
     return index
 
 
@@ -122,10 +122,10 @@ def test_a_clip_that_begins_before_the_recording(library: Index, pieces: list[Au
 
 
 def test_recordings_with_the_same_sound_are_all_given(index: Index, engine: Engine, prints: list[Fingerprint]) -> None:
-    with writing(engine) as session:
+    with writing(engine) as connection:
         for name in ("c", "a", "b"):
-            index.add(session, name, prints[0])
-        index.add(session, "d", prints[1])
+            index.add(connection, name, prints[0])
+        index.add(connection, "d", prints[1])
     assert [each.recording_id for each in index.identify(prints[0])] == ["a", "b", "c"]
     assert len(index.identify(prints[0], limit=2)) == 2
 
@@ -158,20 +158,20 @@ UNIFORM = {
 def test_a_held_or_repeated_sound_says_nothing(
     name: str, index: Index, engine: Engine, prints: list[Fingerprint]
 ) -> None:
-    with writing(engine) as session:
+    with writing(engine) as connection:
         for each, sound in UNIFORM.items():
-            index.add(session, each, fingerprint(sound))
+            index.add(connection, each, fingerprint(sound))
         for number, one in enumerate(prints):
-            index.add(session, f"recording {number}", one)
+            index.add(connection, f"recording {number}", one)
     with pytest.raises(InsufficientEvidenceError, match="changes so little"):
         index.identify(fingerprint(UNIFORM[name]))
 
 
 def test_one_repeated_note_is_not_another(index: Index, engine: Engine) -> None:
     sounds = {f"{pitch} at {beat}": wave(pitch, beat=beat, seconds=30) for pitch in (-12, -9, 0) for beat in (0.7, 1)}
-    with writing(engine) as session:
+    with writing(engine) as connection:
         for name, sound in sounds.items():
-            index.add(session, name, fingerprint(sound))
+            index.add(connection, name, fingerprint(sound))
     for name, sound in sounds.items():
         with suppress(InsufficientEvidenceError):
             assert {found.recording_id for found in index.identify(fingerprint(sound))} <= {name}
@@ -184,23 +184,35 @@ def test_an_empty_index(index: Index, prints: list[Fingerprint]) -> None:
 def test_a_recording_without_items_is_stored_and_never_found(
     index: Index, engine: Engine, compose: Callable[..., Audio], prints: list[Fingerprint]
 ) -> None:
-    with writing(engine) as session:
+    with writing(engine) as connection:
         for name in ("short", "shorter"):
-            index.add(session, name, fingerprint(compose(5, 2)))
-        index.add(session, "long", prints[0])
+            index.add(connection, name, fingerprint(compose(5, 2)))
+        index.add(connection, "long", prints[0])
     assert [each.recording_id for each in index.identify(prints[0])] == ["long"]
 
 
+def test_the_fingerprint_of_a_recording_is_given_back(library: Index, prints: list[Fingerprint]) -> None:
+    assert [library.stored(f"recording {number}") for number in range(3)] == prints[:3]
+    assert library.stored("nobody") is None
+
+
+def test_all_copies_are_given_when_all_are_wanted(index: Index, engine: Engine, prints: list[Fingerprint]) -> None:
+    with writing(engine) as connection:
+        for number in range(30):
+            index.add(connection, f"copy-{number:02}", prints[0])
+    assert len(index.identify(prints[0])) == 10
+    assert len(index.identify(prints[0], limit=None)) == 30
+
+
 def test_a_recording_has_one_fingerprint(index: Index, engine: Engine, prints: list[Fingerprint]) -> None:
-    with writing(engine) as session:
-        index.add(session, "once", prints[0])
-    with pytest.raises(DuplicateFingerprintError, match="once"), writing(engine) as session:
-        index.add(session, "once", prints[1])
-    with writing(engine) as session:
-        index.add(session, "twice", prints[2])
-        with pytest.raises(DuplicateFingerprintError, match="twice"):
-            index.add(session, "twice", prints[1])
-        session.rollback()
+    with writing(engine) as connection:
+        index.add(connection, "once", prints[0])
+    with pytest.raises(DuplicateFingerprintError, match="once"), writing(engine) as connection:
+        index.add(connection, "once", prints[1])
+    with writing(engine) as connection:
+        index.add(connection, "twice", prints[2])
+        with pytest.raises(DuplicateFingerprintError, match="twice"), connection.begin_nested():
+            index.add(connection, "twice", prints[1])
     assert index.identify(prints[1]) == []
 
 
@@ -209,16 +221,16 @@ def test_what_is_not_committed_is_not_found(index: Index, engine: Engine, prints
         pass
 
     def add_and_think_again() -> None:
-        with writing(engine) as session:
-            index.add(session, "never", prints[0])
+        with writing(engine) as connection:
+            index.add(connection, "never", prints[0])
             assert index.identify(prints[0]) == []
             raise ChangedMindError
 
     with pytest.raises(ChangedMindError):
         add_and_think_again()
     assert index.identify(prints[0]) == []
-    with writing(engine) as session:
-        index.add(session, "other", prints[1])
+    with writing(engine) as connection:
+        index.add(connection, "other", prints[1])
     assert [each.recording_id for each in index.identify(prints[1])] == ["other"]
     assert index.identify(prints[0]) == []
 
@@ -228,23 +240,23 @@ def test_another_index_on_the_same_database_sees_what_was_added(
 ) -> None:
     other = Index(engine)
     for number, each in enumerate(prints[:6]):
-        with writing(engine) as session:
-            index.add(session, f"recording {number}", each)
+        with writing(engine) as connection:
+            index.add(connection, f"recording {number}", each)
         assert [found.recording_id for found in other.identify(each)] == [f"recording {number}"]
 
 
 def test_after_a_backup_was_restored_nothing_old_is_remembered(
     index: Index, engine: Engine, prints: list[Fingerprint]
 ) -> None:
-    with writing(engine) as session:
+    with writing(engine) as connection:
         for number in (0, 1, 2):
-            index.add(session, f"recording {number}", prints[number])
+            index.add(connection, f"recording {number}", prints[number])
     assert len(index.identify(prints[2])) == 1
-    with writing(engine) as session:
-        session.execute(delete(FINGERPRINT).where(FINGERPRINT.c.recording_id != "recording 0"))
+    with writing(engine) as connection:
+        connection.execute(delete(FINGERPRINT).where(FINGERPRINT.c.recording_id != "recording 0"))
     assert index.identify(prints[2]) == []
-    with writing(engine) as session:
-        index.add(session, "recording 3", prints[3])
+    with writing(engine) as connection:
+        index.add(connection, "recording 3", prints[3])
     assert [each.recording_id for each in index.identify(prints[3])] == ["recording 3"]
 
 
@@ -259,9 +271,9 @@ def test_sealing_changes_no_answer(
     monkeypatch.setattr("fingerprint.index.SEAL_ITEMS", 900)
     sealed = []
     for number, each in enumerate(prints):
-        with writing(engine) as session:
-            index.add(session, f"recording {number}", each)
-            sealed.append(index.seal(session))
+        with writing(engine) as connection:
+            index.add(connection, f"recording {number}", each)
+            sealed.append(index.seal(connection))
     assert any(sealed)
     assert not all(sealed)
     after = everything(index, prints)
@@ -269,36 +281,36 @@ def test_sealing_changes_no_answer(
         [f"recording {number}"] for number in range(len(prints))
     ]
     assert everything(plain, prints) == after
-    with writing(engine) as session:
-        segments = store.segments(session)
+    with writing(engine) as connection:
+        segments = store.segments(connection)
         assert [one.end for one in segments[:-1]] == [two.start for two in segments[1:]]
         assert len(segments) <= 4
-        index.rebuild(session)
+        index.rebuild(connection)
     assert everything(index, prints) == after
-    with writing(engine) as session:
-        [segment] = store.segments(session)
-        assert (segment.start, segment.end) == (0, store.size(session).end)
-        assert not index.seal(session)
+    with writing(engine) as connection:
+        [segment] = store.segments(connection)
+        assert (segment.start, segment.end) == (0, store.size(connection).end)
+        assert not index.seal(connection)
 
 
 def test_rebuilding_gives_the_same_rows(index: Index, engine: Engine, prints: list[Fingerprint]) -> None:
-    with writing(engine) as session:
+    with writing(engine) as connection:
         for number, each in enumerate(prints[:5]):
-            index.add(session, f"recording {number}", each)
+            index.add(connection, f"recording {number}", each)
     rows = []
     for _ in range(2):
-        with writing(engine) as session:
-            index.rebuild(session)
-            rows.append(session.execute(select(POSTING_BUCKET)).all())
+        with writing(engine) as connection:
+            index.rebuild(connection)
+            rows.append(connection.execute(select(POSTING_BUCKET)).all())
     assert rows[0] == rows[1]
     assert rows[0]
 
 
 def test_a_little_is_not_sealed(index: Index, engine: Engine, prints: list[Fingerprint]) -> None:
-    with writing(engine) as session:
-        index.add(session, "one", prints[0])
-        assert not index.seal(session)
-        assert session.scalar(select(func.count()).select_from(POSTING_BUCKET)) == 0
+    with writing(engine) as connection:
+        index.add(connection, "one", prints[0])
+        assert not index.seal(connection)
+        assert connection.scalar(select(func.count()).select_from(POSTING_BUCKET)) == 0
 
 
 def test_an_mp3_file_of_a_clip_is_found(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fingerprint.audio import Audio
 from fingerprint.chroma import Fingerprint, fingerprint
-from fingerprint.match import TOLERATED_FALSE_MATCHES, Alignment, align, best_possible_score, is_match
+from fingerprint.match import TOLERATED_FALSE_MATCHES, Alignment, agree, align, best_possible_score, is_match
 
 MANY = 10**6
 
@@ -141,3 +141,21 @@ def test_the_same_music_played_from_another_moment_scores_high(
         )
         assert abs(found.reference_start * 1365 / 11_025 - 7.77) < 0.13
         assert found.score(MANY) > 8
+
+
+@given(count=st.integers(1, 300), errors=st.floats(0, 0.04), later=st.integers(-100, 100), seed=st.integers(0, 99))
+def test_fingerprints_of_one_sound_agree(count: int, errors: float, later: int, seed: int) -> None:
+    one = Fingerprint(random_items(300, seed), 40_000)
+    other = Fingerprint(with_errors(one.items, errors, seed + 1)[:300], 40_000 + later)
+    assert agree(one, one)
+    assert agree(one, other)
+    assert not agree(one, Fingerprint(random_items(300, seed + 7), 40_000))
+    assert not agree(one, Fingerprint(other.items[:count], 40_101))
+    assert not agree(Fingerprint(one.items[:0], 1000), Fingerprint(one.items[:0], 1000))
+
+
+def test_a_changed_stretch_disagrees() -> None:
+    one = Fingerprint(random_items(300, 1), 40_000)
+    items = one.items.copy()
+    items[100:150] = random_items(50, 2)
+    assert not agree(one, Fingerprint(items, 40_000))

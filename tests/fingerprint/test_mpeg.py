@@ -84,6 +84,38 @@ def test_foreign_bytes_among_the_frames_are_inside(mp3: bytes) -> None:
     assert mixed.samples == plain.samples
 
 
+def test_more_frames_than_the_description_says(mp3: bytes) -> None:
+    """One player stops where the description says, another plays on."""
+    stream = mpeg.read_stream(mp3)
+    with pytest.raises(AudioError, match=r"\d+ frames, where it says that it has \d+"):
+        mpeg.read_stream(mp3 + mp3[stream.start : stream.end])
+    with pytest.raises(AudioError, match=r"\d+ frames, where it says that it has \d+"):
+        mpeg.read_stream(mp3 + mp3)
+
+
+def sounding(path: Path, audio: Audio) -> bytes:
+    encode(audio, path, media_type="audio/mpeg")
+    data = path.read_bytes()
+    return data[mpeg.read_stream(data).start :]
+
+
+@pytest.mark.parametrize("rate", [48_000, 22_050])
+def test_frames_of_another_kind(rate: int, mp3: bytes, noise: Callable[..., Audio], tmp_path: Path) -> None:
+    other = sounding(tmp_path / "other.mp3", noise(2, rate, 2))
+    header = mpeg.parse_header(other[:4])
+    assert header is not None
+    stream = mpeg.read_stream(mp3)
+    own = mpeg.parse_header(mp3[stream.start : stream.start + 4])
+    assert own is not None
+    behind_first = stream.start + own.length
+    for place in (behind_first, len(mp3)):
+        for foreign in (other, other[: header.length]):
+            with pytest.raises(AudioError, match="a frame of another kind"):
+                mpeg.read_stream(mp3[:place] + foreign + mp3[place:])
+    with pytest.raises(AudioError, match="a frame of another kind"):
+        mpeg.read_stream(other[: header.length] + mp3)
+
+
 @given(st.data())
 def test_a_cut_anywhere_is_noticed(mp3: bytes, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(mp3) - 1))

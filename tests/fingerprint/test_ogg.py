@@ -74,6 +74,38 @@ def test_two_streams_in_a_chain_are_refused(vorbis: bytes) -> None:
         packets(vorbis + vorbis)
 
 
+def of_stream(data: bytes, serial: bytes, *, first: int = 0) -> bytes:
+    """The pages as those of another stream; the flags of the first are changed by `first`."""
+    pages = [b"OggS" + page for page in data.split(b"OggS")[1:]]
+    pages[0] = pages[0][:5] + bytes([pages[0][5] ^ first]) + pages[0][6:]
+    return b"".join(sealed(page[:14] + serial + page[18:]) for page in pages)
+
+
+def test_another_stream_beside_the_audio_is_refused(
+    ffmpeg: str, vorbis: bytes, file_of: Callable[[MediaType], Path]
+) -> None:
+    """It may be what another player takes first."""
+    command = (ffmpeg, "-v", "error", "-i", file_of("audio/wav"), "-c:a", "flac", "-f", "ogg", "-")
+    other = subprocess.run(command, capture_output=True, check=True).stdout
+    first_page = vorbis.index(b"OggS", 4)
+    for mixed in (
+        other + vorbis,
+        vorbis + other,
+        vorbis[:first_page] + other + vorbis[first_page:],
+        vorbis[:first_page] + of_stream(vorbis[first_page:], b"else") + vorbis[first_page:],
+    ):
+        with pytest.raises(AudioError, match="another stream beside its audio"):
+            packets(mixed)
+
+
+def test_pages_behind_the_end_are_refused(vorbis: bytes) -> None:
+    last = vorbis[vorbis.rindex(b"OggS") :]
+    number = int.from_bytes(last[18:22], "little") + 1
+    more = sealed(last[:5] + bytes([last[5] & ~4]) + last[6:18] + number.to_bytes(4, "little") + last[22:])
+    with pytest.raises(AudioError, match="goes on behind the page that ends its audio"):
+        packets(vorbis + more)
+
+
 def test_other_codecs_are_refused(ffmpeg: str, file_of: Callable[[MediaType], Path]) -> None:
     command = (ffmpeg, "-v", "error", "-i", file_of("audio/wav"), "-c:a", "flac", "-f", "ogg", "-")
     data = subprocess.run(command, capture_output=True, check=True).stdout

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -236,6 +237,18 @@ def test_impossible_networks_are_refused(model: Path, path: tuple[Any, ...], val
     change_card(model, path, value)
     with pytest.raises(ModelCardError, match=says):
         load_model(model)
+
+
+@pytest.mark.parametrize("name", [CARD_NAME, WEIGHTS])
+def test_what_waits_or_never_ends_is_refused(model: Path, name: str) -> None:
+    (model / name).unlink()
+    os.mkfifo(model / name)
+    with pytest.raises(ModelError, match="not a regular file"):
+        verify_weights(model)
+    (model / name).unlink()
+    (model / name).symlink_to("/dev/zero")
+    with pytest.raises(ModelError, match="not a regular file"):
+        verify_weights(model)
 
 
 def test_folders_without_a_card_are_refused(tmp_path: Path) -> None:

@@ -65,11 +65,35 @@ def database(tmp_path: Path) -> Path:
     return tmp_path / "linernotes.db"
 
 
+@pytest.fixture(scope="session")
+def new_engine() -> Iterator[Callable[[Path], Engine]]:
+    """Makes an upgraded, empty database in a file."""
+    made: list[Engine] = []
+
+    def make(path: Path) -> Engine:
+        made.append(open_engine(path))
+        upgrade(made[-1])
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.dispose()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a test on both databases, unless it reaches into the SQLite file itself."""
+    if "engine" in metafunc.fixturenames and "database" not in metafunc.fixturenames:
+        metafunc.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture
-def engine(database: Path) -> Iterator[Engine]:
+def engine(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
     """An upgraded, empty database."""
-    engine = open_engine(database)
-    upgrade(engine)
+    if getattr(request, "param", "sqlite") == "postgresql":
+        engine = open_engine(request.getfixturevalue("new_postgresql")())
+    else:
+        engine = open_engine(tmp_path / "linernotes.db")
+        upgrade(engine)
     yield engine
     engine.dispose()
 

@@ -13,10 +13,11 @@ from migrations.upgrade import upgrade
 
 
 def pragma(engine: Engine, name: str) -> object:
-    with reading(engine) as session:
-        return session.scalar(text(f"PRAGMA {name}"))
+    with reading(engine) as connection:
+        return connection.scalar(text(f"PRAGMA {name}"))
 
 
+@pytest.mark.usefixtures("database")
 def test_settings(engine: Engine) -> None:
     assert pragma(engine, "journal_mode") == "wal"
     assert pragma(engine, "synchronous") == 2  # FULL
@@ -29,26 +30,26 @@ def test_settings(engine: Engine) -> None:
 def test_a_url_and_a_path_open_the_same_file(database: Path) -> None:
     for place in (database, str(database), f"sqlite:///{database}"):
         other = open_engine(place)
-        with reading(other) as session:
-            assert session.scalar(text("SELECT count(*) FROM entry")) == 0
+        with reading(other) as connection:
+            assert connection.scalar(text("SELECT count(*) FROM entry")) == 0
         other.dispose()
 
 
 def fail_while_writing(engine: Engine) -> None:
-    with writing(engine) as session:
-        session.execute(text("INSERT INTO thing VALUES (1)"))
+    with writing(engine) as connection:
+        connection.execute(text("INSERT INTO thing VALUES (1)"))
         raise KeyError
 
 
 def test_writing_commits_and_rolls_back(engine: Engine) -> None:
-    with writing(engine) as session:
-        session.execute(text("CREATE TABLE thing (x INTEGER)"))
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE thing (x INTEGER)"))
     with pytest.raises(KeyError):
         fail_while_writing(engine)
-    with writing(engine) as session:
-        session.execute(text("INSERT INTO thing VALUES (2)"))
-    with reading(engine) as session:
-        assert session.scalars(text("SELECT x FROM thing")).all() == [2]
+    with writing(engine) as connection:
+        connection.execute(text("INSERT INTO thing VALUES (2)"))
+    with reading(engine) as connection:
+        assert connection.scalars(text("SELECT x FROM thing")).all() == [2]
 
 
 def test_a_writer_holds_the_lock_from_its_beginning(engine: Engine, database: Path) -> None:
@@ -63,18 +64,18 @@ def test_a_writer_holds_the_lock_from_its_beginning(engine: Engine, database: Pa
 
 def test_readers_keep_their_snapshot_and_do_not_block_the_writer(engine: Engine, log: Log) -> None:
     log.append([b"one"])
-    with reading(engine) as session:
-        assert session.scalar(text("SELECT count(*) FROM entry")) == 1
+    with reading(engine) as connection:
+        assert connection.scalar(text("SELECT count(*) FROM entry")) == 1
         log.append([b"two"])
-        assert session.scalar(text("SELECT count(*) FROM entry")) == 1
-    with reading(engine) as session:
-        assert session.scalar(text("SELECT count(*) FROM entry")) == 2
+        assert connection.scalar(text("SELECT count(*) FROM entry")) == 1
+    with reading(engine) as connection:
+        assert connection.scalar(text("SELECT count(*) FROM entry")) == 2
 
 
 def test_readers_do_not_wait_for_the_writer(engine: Engine, log: Log) -> None:
     log.append([b"one", b"two"])
-    with writing(engine) as session:
-        session.execute(text("CREATE TABLE thing (x INTEGER)"))
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE thing (x INTEGER)"))
         assert log.size() == 2
         assert log.entry(1).data == b"two"
         assert log.tlog_proof(1).index == 1
@@ -92,6 +93,7 @@ def test_a_busy_database_is_named(
     impatient.dispose()
 
 
+@pytest.mark.usefixtures("database")
 def test_a_full_disk_is_named_and_nothing_is_recorded(engine: Engine, log: Log) -> None:
     log.append([b"before"])
     with engine.connect() as connection:
@@ -154,7 +156,7 @@ def test_paths_are_not_read_as_urls(tmp_path: Path) -> None:
     path = tmp_path / "odd ?mode=ro#%20é.db"
     for read_only in (False, True):
         engine = open_engine(path, read_only=read_only)
-        with reading(engine) as session:
-            assert session.scalar(text("SELECT 1")) == 1
+        with reading(engine) as connection:
+            assert connection.scalar(text("SELECT 1")) == 1
         engine.dispose()
     assert path.exists()

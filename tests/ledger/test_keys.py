@@ -1,19 +1,10 @@
-import os
-import stat
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.durability import write_new
-from ledger.errors import KeyFileError, KeyRejectedError, SignatureError
-from ledger.keys import Ed25519Signer, Ed25519Verifier, load_or_create_key
+from ledger.errors import KeyRejectedError, SignatureError
+from ledger.keys import Ed25519Signer, Ed25519Verifier
 
 PRIME = 2**255 - 19
 ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -77,6 +68,40 @@ def test_every_point_of_small_order_is_refused_in_every_encoding() -> None:
                 Ed25519Verifier(encoding)
 
 
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "0000000000000000000000000000000000000000000000000000000000000080",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+        "0100000000000000000000000000000000000000000000000000000000000080",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    ],
+)
+def test_the_encodings_of_taming_the_many_eddsas_are_refused(encoding: str) -> None:
+    """Chalkias, Garillot, Nikolaenko, SSR 2020: all fourteen encodings of small-order points."""
+    with pytest.raises(KeyRejectedError):
+        Ed25519Verifier(bytes.fromhex(encoding))
+
+
+def test_a_signature_cannot_be_given_a_second_form() -> None:
+    """RFC 8032 section 5.1.7: S is below the order of the group, so S + L, which is as good, is refused."""
+    key = Ed25519Signer(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    signature = key.sign(b"message")
+    scalar = int.from_bytes(signature[32:], "little") + ORDER
+    with pytest.raises(SignatureError):
+        key.verifier.verify(b"message", signature[:32] + scalar.to_bytes(32, "little"))
+
+
 @pytest.mark.parametrize("y", range(PRIME, 2**255))
 def test_every_encoding_that_is_not_canonical_is_refused(y: int) -> None:
     for x_is_odd in (0, 1):
@@ -127,103 +152,3 @@ def test_key_of_rfc_8032() -> None:
 def test_repr_shows_nothing_private() -> None:
     signer = Ed25519Signer.generate()
     assert "private" not in repr(signer)
-
-
-def test_a_key_file_is_made_once_and_private(tmp_path: Path) -> None:
-    path = tmp_path / "log.pem"
-    key = load_or_create_key(path)
-    assert load_or_create_key(path) == key
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert path.read_bytes().startswith(b"-----BEGIN PRIVATE KEY-----\n")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["log.pem"]
-
-
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601, 0o777])
-def test_a_key_file_that_others_may_use_is_refused(tmp_path: Path, mode: int) -> None:
-    path = tmp_path / "log.pem"
-    load_or_create_key(path)
-    path.chmod(mode)
-    with pytest.raises(KeyFileError, match=rf"mode {mode:04o}\).*chmod 600"):
-        load_or_create_key(path)
-
-
-def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:
-    load_or_create_key(tmp_path / "other.pem")
-    link = tmp_path / "log.pem"
-    for target in ("other.pem", "missing.pem"):
-        link.symlink_to(target)
-        with pytest.raises(KeyFileError, match="symbolic link"):
-            load_or_create_key(link)
-        link.unlink()
-
-
-def test_what_is_no_plain_file_is_refused(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe.pem"
-    os.mkfifo(pipe, 0o600)
-    folder = tmp_path / "folder.pem"
-    folder.mkdir(0o700)
-    for path in (pipe, folder):
-        with pytest.raises(KeyFileError, match="not a plain file"):
-            load_or_create_key(path)
-
-
-def test_a_damaged_key_file_is_kept_and_refused(tmp_path: Path) -> None:
-    path = tmp_path / "log.pem"
-    path.touch(0o600)
-    for content in (b"", b"not a key", b"-----BEGIN PRIVATE KEY-----\n", b"x" * 10_000):
-        path.write_bytes(content)
-        with pytest.raises(KeyFileError, match="does not hold an unencrypted private key"):
-            load_or_create_key(path)
-        assert path.read_bytes() == content
-
-
-def test_keys_of_another_kind_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "log.pem"
-    path.touch(0o600)
-    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
-    key = ec.generate_private_key(ec.SECP256R1())
-    path.write_bytes(key.private_bytes(*form, serialization.NoEncryption()))
-    with pytest.raises(KeyFileError, match="another kind"):
-        load_or_create_key(path)
-    locked = Ed25519PrivateKey.generate()
-    path.write_bytes(locked.private_bytes(*form, serialization.BestAvailableEncryption(b"pass")))
-    with pytest.raises(KeyFileError, match="unencrypted"):
-        load_or_create_key(path)
-
-
-def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(KeyFileError, match=r"nowhere.*check that its folder exists"):
-        load_or_create_key(tmp_path / "nowhere" / "log.pem")
-
-
-def test_a_faster_process_keeps_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, elsewhere = tmp_path / "log.pem", tmp_path / "rival.pem"
-    rival = load_or_create_key(elsewhere)
-
-    def write_after_the_rival(draft: Path, data: bytes, *, mode: int) -> None:
-        elsewhere.rename(path)
-        write_new(draft, data, mode=mode)
-
-    monkeypatch.setattr("ledger.keys.write_new", write_after_the_rival)
-    assert load_or_create_key(path) == rival
-    assert [entry.name for entry in tmp_path.iterdir()] == ["log.pem"]
-
-
-def test_processes_that_race_agree_on_one_key(tmp_path: Path) -> None:
-    path = tmp_path / "log.pem"
-    program = (
-        "import sys; from pathlib import Path; from ledger.keys import load_or_create_key\n"
-        "sys.stdin.readline(); print(load_or_create_key(Path(sys.argv[1])).keyid)"
-    )
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, str(path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(4)
-    ]
-    answers = {racer.communicate("go\n")[0] for racer in racers}
-    assert answers == {load_or_create_key(path).keyid + "\n"}
-    assert [entry.name for entry in tmp_path.iterdir()] == ["log.pem"]

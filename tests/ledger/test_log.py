@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event, text
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Engine, event, text
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.database import open_engine
@@ -199,17 +198,17 @@ def test_no_entry_and_long_entries_are_refused(log: Log, signer: NoteSigner) -> 
 
 
 def test_within_shares_the_transaction(engine: Engine, log: Log) -> None:
-    def project(session: Session, receipts: Sequence[Receipt]) -> None:
+    def project(connection: Connection, receipts: Sequence[Receipt]) -> None:
         for receipt in receipts:
-            session.execute(text("INSERT INTO projection VALUES (:i)"), {"i": receipt.index})
+            connection.execute(text("INSERT INTO projection VALUES (:i)"), {"i": receipt.index})
 
-    def fail(session: Session, receipts: Sequence[Receipt]) -> None:
-        project(session, receipts)
+    def fail(connection: Connection, receipts: Sequence[Receipt]) -> None:
+        project(connection, receipts)
         raise KeyError
 
     def projected() -> list[int]:
-        with Session(engine) as session:
-            return list(session.scalars(text("SELECT i FROM projection ORDER BY i")))
+        with Connection(engine) as connection:
+            return list(connection.scalars(text("SELECT i FROM projection ORDER BY i")))
 
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE projection (i INTEGER)")
@@ -302,8 +301,10 @@ def without_guards(database: Path, *statements: str) -> None:
     [
         ("DELETE FROM entry WHERE log_index = 4", RolledBackError, "has 4 entries.*for 5"),
         ("DELETE FROM checkpoint WHERE size = 5", LogDamagedError, "newest checkpoint covers 0"),
-        ("UPDATE node SET hash = randomblob(32) WHERE level = 2", RolledBackError, "first 5 entr"),
-        ("DELETE FROM node WHERE level = 2", LogDamagedError, "lacks the tree node at level 2"),
+        ("UPDATE head SET edge = randomblob(64)", LogDamagedError, "head says that there are 5"),
+        ("UPDATE head SET edge = x'00'", LogDamagedError, "row contradicts itself"),
+        ("UPDATE head SET size = 4", LogDamagedError, "row contradicts itself"),
+        ("DELETE FROM head", LogDamagedError, "lost the row"),
         (
             "UPDATE entry SET leaf_hash = randomblob(32) WHERE log_index = 4",
             RolledBackError,
@@ -312,7 +313,7 @@ def without_guards(database: Path, *statements: str) -> None:
         (
             "INSERT INTO entry VALUES (5, randomblob(32), 'now', x'00')",
             LogDamagedError,
-            "holds 6 entries, but its newest checkpoint covers 5",
+            "holds 6 entries.*head says that there are 5",
         ),
         (
             "UPDATE checkpoint SET note = x'00'",
@@ -332,6 +333,13 @@ def test_a_changed_past_is_not_signed(
         [count] = connection.execute("SELECT count(*) FROM entry WHERE log_index > 5").fetchone()
     connection.close()
     assert count == 0
+
+
+def test_a_log_that_is_opened_again_looks_deeper(log: Log, database: Path, signer: NoteSigner) -> None:
+    log.append(ENTRIES[:5])
+    without_guards(database, "DELETE FROM entry WHERE log_index = 2")
+    with pytest.raises(LogDamagedError, match="Of the entries from 0 to 4, the log has only 4"):
+        Log(log.engine, signer).append(ENTRIES[5:6])
 
 
 def test_another_key_does_not_continue_the_log(log: Log, engine: Engine, signer: NoteSigner) -> None:

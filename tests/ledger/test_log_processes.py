@@ -1,81 +1,78 @@
 """Several processes on one log, and processes that die in the middle."""
 
+import random
 import signal
-import subprocess
-import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from ledger.checkpoint import open_checkpoint
-from ledger.fsck import check
+import pytest
+from sqlalchemy import Engine
+
+from ledger.database import open_engine
 from ledger.log import Log
-
-APPENDER = Path(__file__).with_name("appender.py")
-
-
-def start(database: Path, name: str, batches: int, per_batch: int) -> subprocess.Popen[str]:
-    memory = database.with_name("last-checkpoint")
-    arguments = [str(database), str(memory), name, str(batches), str(per_batch)]
-    process = subprocess.Popen(
-        [sys.executable, str(APPENDER), *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=APPENDER.parents[2],
-        env={"PYTHONPATH": str(APPENDER.parents[2])},
-    )
-    assert process.stdout
-    assert process.stdout.readline() == "ready\n"
-    return process
+from ledger.note import NoteSigner
+from tests.ledger.appender import batch
+from tests.ledger.crowd import Crowd, crowd_on
 
 
-def go(process: subprocess.Popen[str]) -> None:
-    assert process.stdin
-    process.stdin.write("go\n")
-    process.stdin.flush()
+@pytest.fixture
+def crowd(engine: Engine, tmp_path: Path) -> Crowd:
+    return crowd_on(engine, tmp_path)
 
 
-def test_two_processes_append_at_once(log: Log, database: Path) -> None:
-    batches, per_batch = 25, 3
-    processes = [start(database, name, batches, per_batch) for name in ("left", "right")]
-    for process in processes:
-        go(process)
-    acknowledged = [[int(line) for line in process.communicate()[0].split()] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0]
-    entries = list(log.entries())
-    assert [entry.index for entry in entries] == list(range(2 * batches * per_batch))
-    for name, last_indices in zip(("left", "right"), acknowledged, strict=True):
-        own = [entry for entry in entries if entry.data.startswith(name.encode())]
-        assert [entry.data.decode() for entry in own] == [
-            f"{name} {batch} {number}" for batch in range(batches) for number in range(per_batch)
-        ]
-        assert [entry.index for entry in own[per_batch - 1 :: per_batch]] == last_indices
-        for batch in range(batches):  # each batch is contiguous
-            some = own[batch * per_batch : (batch + 1) * per_batch]
-            assert some[-1].index - some[0].index == per_batch - 1
-    assert check(log).problems == ()
-    remembered = database.with_name("last-checkpoint").read_bytes()
-    assert open_checkpoint(remembered, [log.verifier]).size == len(entries)
+def all_there(log: Log, names: list[str], threads: int, batches: int) -> None:
+    wanted = {
+        data
+        for name in names
+        for thread in range(threads)
+        for number in range(batches)
+        for data in batch(name, thread, number)
+    }
+    found = {entry.data for entry in log.entries() if not entry.data.startswith(b"another")}
+    assert found == wanted
 
 
-def test_a_killed_process_loses_nothing_that_it_acknowledged(log: Log, database: Path) -> None:
-    durable = 0
-    for attempt in range(4):
-        process = start(database, f"attempt {attempt}", 10_000, 3)
-        go(process)
-        assert process.stdout
-        acknowledged = [int(process.stdout.readline()) for _ in range(5 + 3 * attempt)]
-        process.send_signal(signal.SIGKILL)
-        rest, _ = process.communicate()
-        acknowledged += [int(line) for line in rest.split("\n")[:-1]]
-        assert acknowledged[0] >= durable
-        size = log.size()
-        assert size > acknowledged[-1]
-        assert size % 3 == 0  # no batch is there in part
-        assert b"attempt %d" % attempt in log.entry(acknowledged[-1]).data
-        report = check(log)
-        assert report.entries == size
-        assert report.problems == ()
-        durable = size
-    again = start(database, "afterwards", 1, 3)
-    go(again)
-    assert again.communicate()[0] == f"{durable + 2}\n"
+@pytest.mark.usefixtures("database")
+def test_two_processes_append_to_one_file(crowd: Crowd, log: Log) -> None:
+    names = ["left", "right"]
+    processes = crowd.start(*names, batches=25)
+    assert [process.wait() for process in processes] == [0, 0]
+    crowd.require_sound()
+    account = crowd.account()
+    assert len(account.receipts) == 50
+    assert not account.faults
+    all_there(log, names, 1, 25)
+
+
+def test_four_processes_of_many_threads(new_postgresql: Callable[[], str], signer: NoteSigner, tmp_path: Path) -> None:
+    engine = open_engine(new_postgresql())
+    crowd, names = crowd_on(engine, tmp_path), ["one", "two", "three", "four"]
+    processes = crowd.start(*names, threads=16, batches=4)
+    assert [process.wait() for process in processes] == [0] * 4
+    crowd.require_sound()
+    account = crowd.account()
+    assert len(account.receipts) == 4 * 16 * 4
+    assert not account.faults
+    all_there(Log(engine, signer), names, 16, 4)
+    engine.dispose()
+
+
+def test_killed_processes_lose_nothing_that_they_acknowledged(crowd: Crowd, log: Log) -> None:
+    chance = random.Random(5)
+    for _ in range(2):
+        before = len(crowd.account().receipts)
+        processes = crowd.start("left", "right", threads=3)
+        while len(crowd.account().receipts) < before + 20:
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0, 0.02))
+        for process in processes:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        crowd.require_sound()
+    account = crowd.account()
+    [process] = crowd.start("left", threads=3, batches=max(wish.number for wish in account.receipts) + 3)
+    assert process.wait() == 0
+    crowd.require_sound()
+    assert len(crowd.account().receipts) > len(account.receipts)
+    assert log.size() > len(account.receipts)

@@ -6,23 +6,27 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Engine, text
 
 import migrations.upgrade
-from ledger.database import open_engine, writing
+from ledger.checkpoint import Checkpoint, sign_checkpoint
+from ledger.database import open_engine, writer, writing
 from ledger.errors import NewerDatabaseError
+from ledger.fsck import check
 from ledger.log import Log
+from ledger.merkle import leaf_hash, root
 from ledger.note import NoteSigner
 from ledger.tables import METADATA
-from migrations.upgrade import current_revision, head_revision, upgrade
+from migrations.upgrade import config, current_revision, head_revision, upgrade
 
 
-def revision_0001() -> ModuleType:
-    path = Path(migrations.upgrade.__file__).parent / "versions" / "0001_ledger.py"
-    spec = importlib.util.spec_from_file_location("revision_0001", path)
+def revision(name: str) -> ModuleType:
+    path = Path(migrations.upgrade.__file__).parent / "versions" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"revision_{name}", path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -51,8 +55,8 @@ def test_an_old_database_keeps_its_entries(engine: Engine, log: Log) -> None:
 
 
 def test_a_newer_database_is_refused_and_left_alone(engine: Engine) -> None:
-    with writing(engine) as session:
-        session.execute(text("UPDATE alembic_version SET version_num = '9999_future'"))
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999_future'"))
     with pytest.raises(NewerDatabaseError, match=r"'9999_future'.*Install that release"):
         upgrade(engine)
     assert current_revision(engine) == "9999_future"
@@ -99,16 +103,38 @@ def test_the_statements_for_postgresql() -> None:
     output = io.StringIO()
     context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True, "output_buffer": output})
     with Operations.context(context):
-        revision_0001().upgrade()
+        revision("0001_ledger").upgrade()
+        revision("0005_tiles").upgrade()
     sql = output.getvalue()
     assert "log_index BIGINT NOT NULL" in sql
     assert "leaf_hash BYTEA NOT NULL" in sql
-    for table in ("entry", "node", "checkpoint"):
+    for table in ("entry", "tile", "checkpoint"):
         assert f"BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW" in sql
+    for table in ("entry", "tile", "head", "checkpoint"):
         assert f"BEFORE TRUNCATE ON {table}" in sql
     assert "RAISE(ABORT" not in sql
 
 
-def test_there_is_no_way_back() -> None:
+@pytest.mark.parametrize("name", ["0001_ledger", "0005_tiles"])
+def test_there_is_no_way_back(name: str) -> None:
     with pytest.raises(NotImplementedError, match="never taken back"):
-        revision_0001().downgrade()
+        revision(name).downgrade()
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 700, 65_536 + 256 + 3])
+def test_a_tree_of_nodes_becomes_one_of_tiles(tmp_path: Path, signer: NoteSigner, size: int) -> None:
+    engine = open_engine(tmp_path / "linernotes.db")
+    with writer(engine).begin() as connection:
+        command.upgrade(config(connection), "0004_api")
+        data = [b"%d" % number for number in range(size)]
+        rows = [(number, leaf_hash(each), "2026-01-01T00:00:00Z", each) for number, each in enumerate(data)]
+        if size:
+            connection.exec_driver_sql("INSERT INTO entry VALUES (?, ?, ?, ?)", rows)
+        note = sign_checkpoint(Checkpoint(signer.name, size, root([row[1] for row in rows])), signer)
+        connection.exec_driver_sql("INSERT INTO checkpoint VALUES (?, ?)", (size, note))
+    upgrade(engine)
+    log = Log(engine, signer)
+    assert check(log).problems == ()
+    assert log.append([b"one more"])[0].index == size
+    log.tlog_proof(0).verify(leaf_hash(data[0] if size else b"one more"), [log.verifier])
+    engine.dispose()

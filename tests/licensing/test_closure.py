@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from licensing.closure import Closure, Corpus, CorpusItem, Edge, Generation, Grant, Model, Recording
+from licensing.closure import Closure, Corpus, CorpusItem, Edge, File, Generation, Grant, Model, Recording
 from licensing.errors import ClosureError
 from licensing.vocabulary import Subject, Use
 
@@ -29,6 +29,29 @@ def test_finds_the_shortest_way_and_of_those_the_first_by_name() -> None:
     assert closure.paths["d"] == ("d",)
     assert [node.id for node in closure.sources("b")] == ["c", "e"]
     assert closure.recording() == Recording("d", MADE)
+
+
+def test_a_file_stands_before_the_recording_it_may_be() -> None:
+    file, track = File("f", "unlike", ""), Recording("a", MADE)
+    closure = Closure("f", (file, track), (Edge("f", "a"),))
+    assert closure.recording() == track
+    assert closure.paths == {"f": ("f",), "a": ("f", "a")}
+
+
+@pytest.mark.parametrize(
+    ("root", "edges"),
+    [
+        ("f", ()),
+        ("f", (Edge("f", "a"), Edge("f", "b"))),
+        ("f", (Edge("f", "g"), Edge("g", "a"))),
+        ("a", (Edge("a", "f"), Edge("f", "b"))),
+        ("f", (Edge("f", "a"), Edge("a", "g"), Edge("g", "b"))),
+    ],
+)
+def test_a_file_may_be_one_recording_and_stands_nowhere_else(root: str, edges: tuple[Edge, ...]) -> None:
+    nodes = (File("f", "", ""), File("g", "", ""), Recording("a", MADE), Recording("b", MADE))
+    with pytest.raises(ClosureError):
+        Closure(root, nodes, edges)
 
 
 def test_a_circle_does_not_hang() -> None:

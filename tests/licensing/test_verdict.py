@@ -15,6 +15,7 @@ from licensing.closure import (
     Corpus,
     CorpusItem,
     Edge,
+    File,
     Generation,
     Grant,
     Model,
@@ -285,6 +286,46 @@ def test_everything_that_was_weighed_is_in_the_inputs_digest(ask: Callable[..., 
     assert len(seen) == 11
 
 
+FILE = File("sha256:file", "", "")
+
+
+def brought(lineage: Callable[..., Closure], file: File) -> Closure:
+    closure = lineage()
+    edges = (*closure.edges, Edge(file.id, "track"))
+    return replace(closure, root=file.id, nodes=(*closure.nodes, file), edges=edges)
+
+
+def test_a_file_that_is_only_like_a_recording_is_held(
+    lineage: Callable[..., Closure], ask: Callable[..., Verdict]
+) -> None:
+    verdict = ask(closure=brought(lineage, replace(FILE, unlike="12 dB are left")))
+    assert verdict.result is Result.HOLD
+    (reason,) = (reason for reason in verdict.reasons if reason.result is Result.HOLD)
+    assert (reason.code, reason.path) == ("identity-not-shown", ("sha256:file", "track"))
+    assert "sounds like the recording track and is not shown to be it" in reason.text
+    assert "12 dB are left" in reason.text
+    assert all(reason.path[0] == "sha256:file" for reason in verdict.reasons)
+
+
+def test_a_file_that_another_log_claims_is_held(lineage: Callable[..., Closure], ask: Callable[..., Verdict]) -> None:
+    verdict = ask(closure=brought(lineage, replace(FILE, other_log="example.com/log")))
+    assert verdict.result is Result.HOLD
+    (reason,) = (reason for reason in verdict.reasons if reason.result is Result.HOLD)
+    assert (reason.code, reason.path) == ("other-log", ("sha256:file",))
+    assert "intact manifest of the log example.com/log" in reason.text
+
+
+def test_a_denial_stays_one_whatever_the_file_is(lineage: Callable[..., Closure], ask: Callable[..., Verdict]) -> None:
+    closure = brought(lineage, replace(FILE, unlike="x", other_log="y"))
+    model = replace(closure.by_id["model"], weights_licence="CC-BY-NC-4.0")
+    nodes = tuple(model if node.id == "model" else node for node in closure.nodes)
+    assert ask("commercial-release", "DE", closure=replace(closure, nodes=nodes)).result is Result.DENY
+
+
+def test_a_file_without_doubts_is_its_recording(lineage: Callable[..., Closure], ask: Callable[..., Verdict]) -> None:
+    assert ask(closure=brought(lineage, FILE)).result is Result.ALLOW
+
+
 def test_explains_itself_line_by_line(ask: Callable[..., Verdict]) -> None:
     lines = explain(ask("commercial-release", "MX", weights="CC-BY-NC-4.0"))
     assert lines[0].startswith("DENY: commercial-release in Mexico (MX) on 2026-11-20")
@@ -302,7 +343,11 @@ def test_explains_itself_line_by_line(ask: Callable[..., Verdict]) -> None:
 # Properties over generated closures.
 
 LICENCES = st.sampled_from(
-    ["CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-ND-4.0", "MIT", "CC-PDM-1.0", UNKNOWN_LICENCE, None]
+    [
+        *("CC0-1.0", "CC-BY-4.0", "CC-BY-NC-4.0", "CC-BY-ND-4.0", "MIT", "CC-PDM-1.0", UNKNOWN_LICENCE, None),
+        *("CC-BY-SA-4.0", "CC-BY-SA-3.0", "CC-BY-SA-1.0", "CC-BY-NC-SA-4.0", "CC-BY-NC-SA-2.0"),
+        *("CC-BY-SA-4.0 OR CC-BY-NC-SA-4.0", "CC-BY-SA-4.0 AND CC-BY-NC-4.0"),
+    ]
 )
 ITEMS = st.builds(
     CorpusItem,
@@ -385,7 +430,7 @@ def test_adding_a_grant_never_makes_it_worse(
 
 def restricted(draw: st.DrawFn, closure: Closure) -> Closure:
     """Return the closure with one more restriction."""
-    kind = draw(st.sampled_from(["licence", "item", "contribution", "model", "no grant", "short grant"]))
+    kind = draw(st.sampled_from(["licence", "item", "contribution", "model", "file", "no grant", "short grant"]))
     nodes, edges, kept = list(closure.nodes), list(closure.edges), list(closure.grants)
     if kind == "licence":
         place = draw(st.sampled_from(["weights_licence", "output_terms"]))
@@ -404,6 +449,10 @@ def restricted(draw: st.DrawFn, closure: Closure) -> Closure:
     elif kind == "model":
         nodes.append(Model("parent", "the parent", draw(LICENCES), draw(LICENCES)))
         edges += [Edge("model", "parent"), Edge("parent", "corpus")]
+    elif kind == "file":
+        file = draw(st.builds(File, st.just("file"), st.sampled_from(["", "unlike"]), st.sampled_from(["", "log"])))
+        edges.append(Edge("file", "track"))
+        return replace(closure, root="file", nodes=(*nodes, file), edges=tuple(edges))
     elif kept:
         lost = kept.pop()
         if kind == "short grant":

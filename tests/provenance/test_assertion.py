@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 import pytest
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 
 from provenance.assertion import (
     MAX_ENVELOPE_BYTES,
+    MAX_FURTHER,
     MAX_PROOF_CHARACTERS,
     SOURCE_TYPE_PREFIX,
     Action,
     LedgerEvidence,
+    LoggedStatement,
     MiningPermission,
     ModelReference,
     SoftwareAgent,
@@ -39,7 +42,8 @@ models = st.builds(ModelReference, texts, digests)
 agents = st.builds(SoftwareAgent, texts, texts)
 permissions = st.builds(MiningPermission, st.sampled_from(get_args(Use)), st.none() | texts)
 envelopes = st.binary(max_size=99)
-evidences = st.builds(LedgerEvidence, texts, digests, envelopes, texts, envelopes, texts, envelopes, texts)
+further = st.lists(st.builds(LoggedStatement, envelopes, texts), max_size=3).map(tuple)
+evidences = st.builds(LedgerEvidence, texts, digests, envelopes, texts, envelopes, texts, envelopes, texts, further)
 actions = st.builds(
     Action,
     name=texts,
@@ -159,6 +163,39 @@ def test_evidence_has_a_size_limit() -> None:
     ):
         with pytest.raises(ManifestError, match="are the most"):
             LedgerEvidence.from_document({**EVIDENCE.to_document(), member: value})
+
+
+LOGGED = {"envelope": "b25l", "tlog_proof": "proof"}
+
+
+def test_further_entries_are_there_only_where_they_are_needed() -> None:
+    assert "further" not in EVIDENCE.to_document()
+    read = LedgerEvidence.from_document({**EVIDENCE.to_document(), "further": [LOGGED] * 2})
+    assert read.further == (LoggedStatement(b"one", "proof"),) * 2
+    assert read.to_document()["further"] == [LOGGED] * 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        7,
+        {},
+        "further",
+        [None],
+        [{}],
+        [{"envelope": "b25l"}],
+        [LOGGED | {"envelope": "b25l="}],
+        [LOGGED | {"tlog_proof": "p" * (MAX_PROOF_CHARACTERS + 1)}],
+        [LOGGED | {"envelope": base64.b64encode(bytes(MAX_ENVELOPE_BYTES + 1)).decode()}],
+        [LOGGED] * (MAX_FURTHER + 1),
+    ],
+)
+def test_further_entries_that_are_none(value: object) -> None:
+    with pytest.raises(ManifestError, match=r"org\.linernotes\.ledger"):
+        LedgerEvidence.from_document({**EVIDENCE.to_document(), "further": value})
+    with pytest.raises(ManifestError, match="further entries"):
+        replace(EVIDENCE, further=(LoggedStatement(b"", ""),) * (MAX_FURTHER + 1))
 
 
 def test_members_that_come_later_do_not_disturb() -> None:

@@ -8,7 +8,14 @@ from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.keys import Ed25519Signer
 from ledger.note import NoteSigner
 from ledger.proof import TlogProof
-from provenance.bundle import MAX_BUNDLE_BYTES, DisclosedOpening, EvidenceBundle, Exhibit
+from provenance.bundle import (
+    MAX_BUNDLE_BYTES,
+    MAX_TIMESTAMPS,
+    DisclosedOpening,
+    EvidenceBundle,
+    Exhibit,
+    StampedEntry,
+)
 from provenance.disclosure import commit
 from provenance.errors import DisclosureError, EvidenceError
 from provenance.identity import digest
@@ -26,12 +33,23 @@ bundles = st.builds(
     EvidenceBundle,
     st.lists(st.builds(Exhibit, st.binary(max_size=300), st.just(PROOF)), max_size=4).map(tuple),
     st.lists(openings, max_size=3).map(tuple),
+    st.lists(st.builds(StampedEntry, st.binary().map(digest), st.just(PROOF), st.binary()), max_size=3).map(tuple),
 )
 
 
 @given(bundles)
 def test_parsing_gives_back_what_was_written(bundle: EvidenceBundle) -> None:
     assert EvidenceBundle.parse(bundle.to_bytes()) == bundle
+
+
+def test_evidence_without_time_stamps_is_what_it_was_before_there_were_any() -> None:
+    assert b"timestamps" not in EvidenceBundle(()).to_bytes()
+
+
+def test_time_stamps_are_few() -> None:
+    many = EvidenceBundle((), (), (StampedEntry(digest(b""), PROOF, b"token"),) * (MAX_TIMESTAMPS + 1))
+    with pytest.raises(EvidenceError, match="timestamps"):
+        EvidenceBundle.parse(many.to_bytes())
 
 
 @given(bundles.filter(lambda bundle: bundle.openings), st.text(min_size=1))

@@ -12,6 +12,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fingerprint.media import M4A_FILE_TYPE
 from provenance.container import (
     FLAC,
     M4A,
@@ -19,6 +20,7 @@ from provenance.container import (
     WAV,
     CarrierError,
     media_type_of,
+    require_bare_mp4,
     store_excluded_from_hash,
     store_in_mp4,
 )
@@ -200,7 +202,41 @@ def test_garbage_after_the_first_box_never_escapes_as_another_error(garbage: byt
         store_in_mp4(mp4(garbage))
 
 
+def ours(*boxes: bytes) -> io.BytesIO:
+    return io.BytesIO(M4A_FILE_TYPE + b"".join(boxes))
+
+
+BARE = (c2pa_box(b"store"), box(b"free", b""), box(b"mdat", b"audio", wide=True), box(b"moov", b""))
+
+
+def test_a_bare_mp4_has_nothing_that_hashes_leave_out() -> None:
+    require_bare_mp4(ours(*BARE))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        mp4(*BARE),
+        io.BytesIO(b"".join(BARE)),
+        io.BytesIO(b"".join([BARE[0], M4A_FILE_TYPE, *BARE[1:]])),
+        ours(*BARE, M4A_FILE_TYPE),
+        ours(*BARE, box(b"ftyp", b"M4A Licensed to everybody")),
+        ours(*BARE, box(b"mfra", b"Licensed to everybody")),
+        ours(*BARE, c2pa_box(b"store", b"update")),
+        ours(*BARE, box(b"uuid", C2PA)),
+        ours(*BARE, b"\0\0\0\0ftypanything"),
+        ours(*BARE, b"\0\0\0\0uuid" + C2PA + b"anything"),
+        ours(*BARE, b"x"),
+        ours(*BARE, (99).to_bytes(4) + b"free"),
+        ours(*BARE[1:]),
+    ],
+)
+def test_an_mp4_with_more_is_not_bare(file: io.BytesIO) -> None:
+    with pytest.raises(CarrierError):
+        require_bare_mp4(file)
+
+
 @FFMPEG
 def test_the_store_of_a_real_m4a_is_whole(studio: Studio) -> None:
     with studio.signed("m4a").open("rb") as file:
-        assert find_fault(store_in_mp4(file)) is None
+        assert find_fault(store_in_mp4(file), ours=True) is None

@@ -3,12 +3,13 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provenance.corpus import KEYS, CorpusItem, CorpusManifest, Key
-from provenance.errors import CorpusError
+from provenance.corpus import KEYS, CorpusItem, CorpusManifest, Key, Search
+from provenance.errors import CorpusError, TextError
 from provenance.identity import digest
+from provenance.name import words
 from provenance.openscore import shipped_manifest
 
 
@@ -109,7 +110,102 @@ def test_names_are_found_without_case_and_accents() -> None:
     near = corpus.search(composer="Dvorack")
     assert not near.found
     assert near.similar
-    assert corpus.search(composer="Stravinsky") == corpus.search(title="Moonlight Sonata")
+    assert corpus.search(composer="Stravinsky") == Search((), (), None)
+    assert corpus.search(title="Moonlight Sonata") == Search((), (), "title")
+
+
+SHIPPED = shipped_manifest()
+SIGNS = st.text(st.characters(categories=["Po", "Pd", "So", "Sm", "Zs", "Mn", "Cs", "Cc"]), min_size=1, max_size=8)
+
+
+@settings(max_examples=30)
+@given(SIGNS.filter(lambda text: not words(text)), st.sampled_from(["String Quartet", "Haydn", ""]))
+def test_a_name_without_words_finds_nothing_rather_than_everything(signs: str, other: str) -> None:
+    for asked in ({"title": signs, "composer": other}, {"title": other, "composer": signs}):
+        with pytest.raises(TextError, match="nothing to look for"):
+            SHIPPED.search(**asked)
+
+
+def test_nothing_is_asked() -> None:
+    with pytest.raises(TextError, match="Neither a title nor a composer"):
+        SHIPPED.search()
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(SHIPPED.items))
+def test_every_item_is_found_by_its_names(found: CorpusItem) -> None:
+    assert found in SHIPPED.search(title=found.title, composer=found.composer).found
+    assert found in SHIPPED.search(composer=found.composer.upper()).found
+    by_title = SHIPPED.search(title=found.title)
+    assert found in by_title.found + by_title.similar
+
+
+@settings(max_examples=30)
+@given(st.text(max_size=12).filter(words), st.sampled_from(["", "Joseph Haydn", "J. S. Bach", "J."]))
+def test_a_title_alone_is_never_a_no(title: str, composer: str) -> None:
+    search = SHIPPED.search(title=title, composer=composer)
+    certain = not search.found and search.doubt is None
+    assert certain == (composer == "J. S. Bach")
+    assert not (search.found and search.similar)
+    assert not (search.found and search.doubt)
+
+
+@pytest.mark.parametrize(
+    ("title", "composer", "doubt"),
+    [
+        ("a", "", "similar"),
+        ("No.1", "", "similar"),
+        ("String Quartet", "", "common-title"),
+        ("Op.44", "", "common-title"),
+        ("K.464", "", "common-title"),
+        ("The Lark", "", "title"),
+        ("Der Tod und das Mädchen", "", "title"),
+        ("\u0412\u0435\u0441\u043d\u0430", "", "script"),
+        ("", "\u0428\u043e\u0441\u0442\u0430\u043a\u043e\u0432\u0438\u0447", "script"),
+        ("", "李焕之", "script"),
+        ("String Quartet", "李焕之", "script"),
+        ("", "J. H.", "initials"),
+        ("", "van", "initials"),
+        ("a", "Q.", "initials"),
+        ("", "Franz Joseph Haydn", "similar"),
+        ("a", "Mozart", "similar"),
+        ("The Lark", "Haydn", "other-title"),
+        ("Op.59 No.1", "L. v. Beethoven", "other-title"),
+        ("String Quartet No.13 in B major", "Beethoven", "similar"),
+        ("Death and the Maiden", "Franz Peter Schubert", "similar"),
+        ("Death and the Maiden", "Anton Reicha", "other-composer"),
+        ("String Quartet", "Anton Reicha", None),
+        ("\u0412\u0435\u0441\u043d\u0430", "Stravinsky", None),
+        ("", "Taylor Swift", None),
+    ],
+)
+def test_what_is_not_certain_is_said_to_be_so(title: str, composer: str, doubt: str | None) -> None:
+    search = SHIPPED.search(title=title, composer=composer)
+    assert not search.found
+    assert search.doubt == doubt
+
+
+@pytest.mark.parametrize(
+    ("title", "composer", "number"),
+    [
+        ("Death and the Maiden", "", 1),
+        ("Italian Serenade", "", 1),
+        ("The Horseman", "", 1),
+        ("String Quartet", "Haydn", 26),
+        ("Op.51", "J. Brahms", 2),
+        ("op 96", "DVOŘÁK, Antonín", 1),
+        ("String Quartet No.13 in B-flat major, Op. 130", "Ludwig von Beethoven", 1),
+        ("", "Mozart", 13),
+    ],
+)
+def test_what_is_certain_is_found(title: str, composer: str, number: int) -> None:
+    assert len(SHIPPED.search(title=title, composer=composer).found) == number
+
+
+def test_where_one_composer_is_all_there_is_a_title_alone_finds_nothing() -> None:
+    corpus = manifest(["a", "b"])
+    assert corpus.search(title="String Quartet No.1").doubt == "common-title"
+    assert len(corpus.search(title="String Quartet No.1", composer="Haydn").found) == 2
 
 
 def test_the_shipped_manifest_names_110_cc0_items() -> None:

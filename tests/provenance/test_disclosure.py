@@ -37,3 +37,11 @@ def test_another_value_or_salt_is_refused(value: str, other: str, bit: int) -> N
 def test_a_short_salt_is_refused() -> None:
     with pytest.raises(DisclosureError, match="32 bytes"):
         replace(commit("x"), salt=b"short").check()
+
+
+@pytest.mark.parametrize("value", ["J\udcff", "\ud800", "a\udfffb"])
+def test_half_a_character_is_refused(value: str) -> None:
+    with pytest.raises(DisclosureError, match="half a character"):
+        commit(value)
+    with pytest.raises(DisclosureError, match="half a character"):
+        replace(commit("J"), value=value).check()

@@ -211,8 +211,6 @@ def test_no_altered_bit_is_overlooked(studio: Studio, tmp_path: Path, ending: st
     store = whole.index(b"jumb") - 4
     inside = st.integers(store - 20, store + 7000)  # where most of the meaning is
     position = data.draw(inside | st.integers(0, len(whole) - 1)) % len(whole)
-    if ending == "m4a" and 8 <= position < int.from_bytes(whole[:4]):
-        return  # the brands in ftyp, which C2PA itself leaves out
     path = studio.flipped(signed, tmp_path, position, 1 << data.draw(st.integers(0, 7)))
     try:
         refused = first_refuses(path)

@@ -22,8 +22,8 @@ def made(tmp_path) -> Package:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    whole = package.begin(root, description="A test", recording_id="r", date="2026-11-20")
-    package.finish(whole, b"evidence")
+    whole = package.begin(root)
+    package.finish(whole, b"evidence", recording_id="r", date="2026-11-20")
     return whole
 
 
@@ -112,6 +112,9 @@ def test_an_unlisted_file_in_any_folder_is_a_problem(made: Package) -> None:
         "extra/deep/er/x.wav is not listed in tagmanifest-sha256.txt",
         "tagmanifest-md5.txt is not listed in tagmanifest-sha256.txt",
         "z.txt is not listed in tagmanifest-sha256.txt",
+        "extra/deep/er/x.wav does not belong beside the payload: nobody signed it",
+        "tagmanifest-md5.txt does not belong beside the payload: nobody signed it",
+        "z.txt does not belong beside the payload: nobody signed it",
     ]
 
 

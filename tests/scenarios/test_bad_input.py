@@ -107,6 +107,24 @@ def test_bad_audio_leaves_the_ledger_whole(linernotes, rubbish) -> None:
         (("edit", "{id}", "--file", "{root}/take.mid", "-o", "{root}/e.wav"), 2, "nothing was changed"),
         (("edit", "{id}", "--file", "{root}/none.mid", "-o", "{root}/e.wav"), 2, "none.mid"),
         (("edit", "{id}", "--file", "{root}/take.mid", "--party", "nobody", "-o", "{root}/e.wav"), 2, ""),
+        (("audit", "membership", "--composer", "🎻"), 2, "neither letters nor digits"),
+        (("audit", "membership", "--title", "-"), 2, "neither letters nor digits"),
+        (("audit", "membership", "--title", "String Quartet", "--composer", "🎻"), 2, "The composer '🎻'"),
+        (("audit", "membership", "--title", "x" * 501), 2, "501 characters"),
+        (("audit", "membership", "--title", " "), 2, "empty"),
+        (("party", "add", "--name", "J\udcff"), 2, "U+DCFF"),
+        (("party", "add", "--name", "a\x00b"), 2, "U+0000"),
+        (("party", "add", "--name", "two\nlines"), 2, "one line"),
+        (("party", "add", "--name", "\u200bA"), 2, "cannot be seen"),
+        (("token", "create", "--name", "\udcff", "--scope", "read"), 2, "U+DCFF"),
+        (("token", "create", "--name", " ", "--scope", "read"), 2, "name of a token is empty"),
+        (("token", "create", "--name", "x" * 201, "--scope", "read"), 2, "201 characters"),
+        (("check", "{id}", "--use", "sync", "--territory", "DE", "--via", "\udcff"), 2, "U+DCFF"),
+        (("show", "--before", "9" * 26), 2, "--before"),
+        (("show", "--before", "-1"), 2, "log index"),
+        (("export", "{id}", "-o", "{root}/\udcff.zip"), 2, "U+DCFF"),
+        (("export", "{id}", "-o", "/"), 2, "root of the file system"),
+        (("show", "x" * 4000), 2, "longer than the name of any file"),
     ],
 )
 def test_wrong_use_is_explained(studio, linernotes, arguments: tuple[str, ...], code: int, words: str) -> None:
@@ -115,6 +133,38 @@ def test_wrong_use_is_explained(studio, linernotes, arguments: tuple[str, ...], 
     assert done.code == code, (done.out, done.err)
     assert words in done.err
     assert len(done.err) < 2_000
+    assert linernotes("log", "fsck").code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (b"party", b"add", b"--name", b"J\xff"),
+        (b"token", b"create", b"--name", b"\xff", b"--scope", b"read"),
+        (b"export", b"{id}", b"-o", b"{root}/\xff.zip"),
+        (b"edit", b"{id}", b"--file", b"{root}/pipe"),
+        (b"identify", b"{root}/pipe"),
+        (b"audit", b"membership", b"--file", b"{root}/pipe"),
+        (b"verify", b"{root}/take.wav", b"--policy", b"{root}/pipe"),
+        (b"log", b"proof", b"0", b"-o", b"{root}/pipe"),
+    ],
+    ids=lambda arguments: b" ".join(arguments[:2]).decode(),
+)
+def test_bytes_that_are_no_text_and_pipes_that_nobody_fills(studio, linernotes, arguments: tuple[bytes, ...]) -> None:
+    """As a shell gives them to a process of its own."""
+    os.mkfifo(studio.root / "pipe")
+    known = {b"{id}": studio.recording_id.encode(), b"{root}": bytes(studio.root)}
+    filled = [part.replace(*next(((k, v) for k, v in known.items() if k in part), (b"", b""))) for part in arguments]
+    done = subprocess.run(
+        [*map(str.encode, COMMAND), *filled],
+        env=environment(studio.home),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (2, b""), done.stderr
+    assert done.stderr.startswith(b"linernotes: ")
+    assert len(done.stderr.splitlines()) == 1
     assert linernotes("log", "fsck").code == 0
 
 

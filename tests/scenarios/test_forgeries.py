@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from api.home import Home
 from api.settings import load_settings
 from fingerprint.audio import Audio, decode, encode
 from fingerprint.digest import content_digest
+from generator.card import BUILT_IN
 from generator.midi import read_midi, write_midi
 from provenance import manifest
 from provenance.assertion import MiningPermission, SoftwareAgent, TrainingMining
@@ -22,7 +24,9 @@ from provenance.bundle import EvidenceBundle, Exhibit
 from provenance.credential import Credential, create_test_credential
 from provenance.identity import file_digest
 from provenance.manifest import ManifestDraft, ManifestReport
+from tests.conftest import Outcome
 
+needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="no ffmpeg")
 MEDIA = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".flac": "audio/flac"}
 
 
@@ -37,6 +41,25 @@ def policy(studio) -> Path:
     path = studio.root / "policy"
     path.write_text(f"log {(studio.home / 'keys' / 'log.vkey').read_text().strip()}\nquorum none\n")
     return path
+
+
+@pytest.fixture
+def restricted(studio, linernotes, tmp_path) -> Path:
+    """A recording by weights for non-commercial use."""
+    weights = tmp_path / "weights"
+    shutil.copytree(BUILT_IN, weights)
+    card = json.loads((weights / "model-card.json").read_text())
+    (weights / "model-card.json").write_text(json.dumps(card | {"id": "brought-1"}))
+    linernotes("model", "register", weights, "--licence", "CC-BY-NC-4.0", "--output-licence", "CC0-1.0")
+    path = tmp_path / "restricted.wav"
+    options = ("--bars", 6, "--seed", 5, "--model", "brought-1", "-o", path)
+    done = linernotes("generate", "a busy allegro in G major", *options)
+    assert done.code == 0, done.err
+    return path
+
+
+def run(*command: object) -> None:
+    subprocess.run([str(word) for word in command], check=True)
 
 
 def report_of(path: Path) -> ManifestReport:
@@ -196,6 +219,148 @@ def test_a_file_that_only_contains_a_recording_is_not_that_recording(studio, lin
         done = linernotes(command[0], mash, *command[1:])
         assert done.code == 3
         assert "not true of the whole file" in done.err
+
+
+def ask(linernotes, path: Path) -> Outcome:
+    return linernotes("check", path, "--use", "commercial-release", "--territory", "DE", "--json")
+
+
+def held(done) -> set[str]:
+    assert (done.code, done.json["verdict"]) == (11, "HOLD"), (done.out, done.err)
+    return {reason["code"] for reason in done.json["reasons"] if reason["result"] == "HOLD"}
+
+
+def mixed(target: Path, *parts: np.ndarray) -> Path:
+    total = sum(part.astype(np.float64) for part in parts)
+    encode(Audio(np.clip(total, -32_767, 32_767).astype(np.int16), 44_100), target, media_type="audio/wav")
+    return target
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("genuine_first", [True, False])
+def test_an_m4a_with_a_second_track_is_no_recording(studio, linernotes, tmp_path, *, genuine_first: bool) -> None:
+    """Whichever of its tracks a player takes, a verdict on the other would be about something else."""
+    linernotes("generate", "x", "--bars", 3, "--seed", 2, "-o", tmp_path / "a.m4a")
+    sine = ("-f", "lavfi", "-i", "sine=frequency=440:duration=5")
+    order = ("-map", "1:a", "-map", "0:a") if genuine_first else ("-map", "0:a", "-map", "1:a")
+    kept, other = ("0", "1") if genuine_first else ("1", "0")
+    coding = (f"-c:a:{kept}", "copy", f"-c:a:{other}", "aac", f"-disposition:a:{other}", "default")
+    two = tmp_path / "two.m4a"
+    run("ffmpeg", "-v", "error", *sine, "-i", tmp_path / "a.m4a", *order, *coding, two)
+    done = ask(linernotes, two)
+    assert (done.code, "2 audio tracks" in done.err) == (2, True)
+
+
+@needs_ffmpeg
+def test_an_m4a_for_another_decoder_is_not_found_by_its_frames(studio, linernotes, tmp_path) -> None:
+    linernotes("generate", "x", "--bars", 3, "--seed", 2, "-o", tmp_path / "a.m4a")
+    run("ffmpeg", "-v", "error", "-i", tmp_path / "a.m4a", "-c", "copy", tmp_path / "bare.m4a")
+    assert ask(linernotes, tmp_path / "bare.m4a").json["found_by"] == "content-digest"
+    data = bytearray((tmp_path / "bare.m4a").read_bytes())
+    at = data.index(b"\x05\x80\x80\x80", data.index(b"esds")) + 5
+    assert data[at : at + 2] == b"\x12\x10"  # AAC-LC, 44.1 kHz, stereo
+    data[at : at + 2] = b"\x13\x90"  # 22.05 kHz
+    (tmp_path / "other.m4a").write_bytes(data)
+    assert ask(linernotes, tmp_path / "other.m4a").code in {2, 3}
+
+
+@needs_ffmpeg
+def test_a_flac_that_goes_on_behind_its_end_is_no_recording(studio, linernotes, tmp_path) -> None:
+    encode(decode(studio.wav), tmp_path / "a.flac", media_type="audio/flac")
+    assert ask(linernotes, tmp_path / "a.flac").json["found_by"] == "content-digest"
+    encode(Audio(np.full((200_000, 2), 77, np.int16), 44_100), tmp_path / "more.flac", media_type="audio/flac")
+    longer = tmp_path / "longer.flac"
+    longer.write_bytes((tmp_path / "a.flac").read_bytes() + (tmp_path / "more.flac").read_bytes())
+    done = ask(linernotes, longer)
+    assert (done.code, "more sound behind" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(("share", "codes"), [(0.7, {3, 10, 11}), (0.5, {3, 10, 11}), (0.1, {10, 11})])
+def test_a_mash_up_with_a_restricted_recording_is_not_allowed(
+    studio, linernotes, restricted, tmp_path, share: float, codes: set[int]
+) -> None:
+    allowed, denied = decode(studio.wav).samples, decode(restricted).samples
+    count = min(len(allowed), len(denied))
+    done = ask(linernotes, mixed(tmp_path / "mash.wav", allowed[:count], denied[:count] * share))
+    assert done.code in codes
+
+
+def test_a_faint_mash_up_is_held_and_says_why(studio, linernotes, restricted, tmp_path) -> None:
+    allowed, denied = decode(studio.wav).samples, decode(restricted).samples
+    count = min(len(allowed), len(denied))
+    mash = mixed(tmp_path / "mash.wav", allowed[:count], denied[:count] * 0.1)
+    done = ask(linernotes, mash)
+    assert held(done) == {"identity-not-shown"}
+    [reason] = [reason for reason in done.json["reasons"] if reason["code"] == "identity-not-shown"]
+    assert f"sounds like the recording {studio.recording_id} and is not shown to be it" in reason["text"]
+    assert reason["path"] == [file_digest(mash), studio.recording_id]
+    told = linernotes("check", mash, "--use", "sync", "--territory", "DE").out
+    assert f"The file sounds like recording {studio.recording_id}" in told
+
+
+def test_what_sounds_like_a_denied_recording_is_denied(studio, linernotes, restricted, tmp_path) -> None:
+    samples = decode(restricted).samples
+    noise = np.random.default_rng(6).normal(0, 300, samples.shape)
+    done = ask(linernotes, mixed(tmp_path / "mash.wav", samples, noise))
+    assert (done.code, done.json["verdict"]) == (10, "DENY")
+    assert {"identity-not-shown", "weights-prohibited"} <= {reason["code"] for reason in done.json["reasons"]}
+
+
+@pytest.mark.parametrize("kind", ["noise", "cymbals", "two seconds"])
+def test_whatever_was_added_to_a_recording_its_verdict_is_not_that_of_the_file(
+    studio, linernotes, tmp_path, kind: str
+) -> None:
+    music = decode(studio.wav).samples
+    random = np.random.default_rng(7).normal(0, 0.2 * music.std(), music.shape)
+    if kind == "cymbals":
+        random = np.diff(random, 2, axis=0, append=np.zeros((2, 2)))
+    if kind == "two seconds":
+        random[2 * 44_100 :] = 0
+    assert "identity-not-shown" in held(ask(linernotes, mixed(tmp_path / "mix.wav", music, random)))
+
+
+def test_an_honest_copy_keeps_its_verdict(studio, linernotes, tmp_path) -> None:
+    audio = decode(studio.wav)
+    encode(audio, tmp_path / "copy.mp3", media_type="audio/mpeg")
+    softer = mixed(tmp_path / "softer.wav", audio.samples * 0.4)
+    shorter = mixed(tmp_path / "shorter.wav", audio.samples[30_000:-30_000])
+    for copy in (tmp_path / "copy.mp3", softer, shorter):
+        done = ask(linernotes, copy)
+        assert (done.code, done.json["found_by"], done.json["foreign_manifest"]) == (0, "fingerprint", None)
+        assert done.json["reasons"][0]["path"][0] == studio.recording_id
+
+
+def test_a_file_of_another_house_is_held_and_says_whose_it_is(studio, linernotes, tmp_path) -> None:
+    """The same model and seed give the same sound in another home, under that home's manifest."""
+    arguments = ("generate", "an adagio", "--bars", 4, "--seed", 21)
+    own = linernotes(*arguments, "-o", tmp_path / "own.wav", "--json", home=studio.home).json
+    foreign = linernotes(*arguments, "-o", tmp_path / "foreign.wav", "--json", home=tmp_path / "other").json
+    assert own["content_digest"] == foreign["content_digest"]
+    linernotes("key", "list", home=studio.home)
+    done = ask(linernotes, tmp_path / "foreign.wav")
+    assert held(done) == {"other-log"}
+    assert (done.json["recording_id"], done.json["found_by"]) == (own["recording_id"], "content-digest")
+    origin = (tmp_path / "other" / "keys" / "log-origin").read_text().strip()
+    report = report_of(tmp_path / "foreign.wav")
+    assert done.json["foreign_manifest"] == {
+        "manifest_id": report.manifest_id,
+        "log": origin,
+        "recording_id": foreign["recording_id"],
+        "signer": report.signer.common_name,
+    }
+    told = linernotes("check", tmp_path / "foreign.wav", "--use", "sync", "--territory", "DE").out
+    assert f"it carries an intact manifest of the log {origin}" in " ".join(told.split())
+    encode(decode(tmp_path / "foreign.wav"), tmp_path / "bare.wav", media_type="audio/wav")
+    bare = ask(linernotes, tmp_path / "bare.wav")
+    assert (bare.code, bare.json["foreign_manifest"]) == (0, None)
+    assert ask(linernotes, tmp_path / "own.wav").json["foreign_manifest"] is None
+
+
+def test_our_own_evidence_under_a_strangers_manifest_is_not_our_file(studio, linernotes, forger, tmp_path) -> None:
+    forged = resign(report_of(studio.wav), decode(studio.wav), tmp_path / "forged.wav", forger, title="By hand")
+    done = ask(linernotes, forged)
+    assert held(done) == {"other-log"}
+    assert done.json["foreign_manifest"]["signer"] == report_of(forged).signer.common_name
 
 
 def test_a_stem_is_called_a_stem(studio, linernotes, policy, tmp_path) -> None:

@@ -20,6 +20,7 @@ CONTRACT_IDS = [
     "checkpoint-signature",
     "log-trust",
     "fingerprint",
+    "timestamp",
     "licence",
 ]
 
@@ -91,6 +92,7 @@ def test_one_file_verifies_on_an_empty_machine(studio, linernotes, tmp_path) -> 
     assert {name for name, check in checks.items() if check["result"] != "pass"} == {
         "c2pa-trust",
         "log-trust",
+        "timestamp",
         "licence",
     }
     assert all(check["detail"] for check in checks.values())
@@ -119,7 +121,7 @@ def test_with_a_policy_and_anchors_the_trust_checks_pass(studio, linernotes, pol
         "verify", studio.wav, "--policy", policy, "--trust-anchors", anchors, "--json", home=tmp_path / "empty"
     )
     results = {check["id"]: check["result"] for check in done.json["checks"]}
-    assert results == dict.fromkeys(CONTRACT_IDS, "pass") | {"licence": "not-checked"}
+    assert results == dict.fromkeys(CONTRACT_IDS, "pass") | dict.fromkeys(("timestamp", "licence"), "not-checked")
 
 
 def test_three_repitched_notes_are_exactly_three(studio, linernotes, changed) -> None:
@@ -227,7 +229,8 @@ def test_a_package_verifies_on_an_empty_machine(studio, linernotes, policy, tmp_
     results = {check["id"]: check["result"] for check in done.json["checks"]}
     assert done.code == 0
     assert set(results.values()) == {"pass", "not-checked"}
-    assert {name for name, result in results.items() if result == "not-checked"} == {"c2pa-trust"}
+    unchecked = {name for name, result in results.items() if result == "not-checked"}
+    assert unchecked == {"c2pa-trust", "timestamp", "package-timestamp"}
     assert results["licence"] == results["package-signature"] == results["package-log-trust"] == "pass"
 
 

@@ -40,8 +40,8 @@ def test_a_job_from_its_beginning_to_its_end(home: Home, everything: httpx.Clien
     assert ended["recording"]["files"] == []
     assert ended["problem"] is None
     assert ended["recording"]["recording_id"] != recording_id
-    with home.reading() as session:
-        kept = store.find_job(session, job["job_id"])
+    with home.reading() as connection:
+        kept = store.find_job(connection, job["job_id"])
     assert kept is not None
     assert "🎻" not in kept.result + kept.request, "words of the prompt are in the private tables only"
 

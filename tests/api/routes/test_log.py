@@ -47,4 +47,9 @@ def test_an_entry_that_is_not_there(
 
 
 def test_health(home: Home, client: Callable[..., httpx.Client]) -> None:
-    assert client().get("/healthz").json() == {"status": "ok", "log_size": home.log.size()}
+    assert client().get("/healthz").json() == {
+        "status": "ok",
+        "log_size": home.log.size(),
+        "timestamps": "off",
+        "timestamps_since": "",
+    }

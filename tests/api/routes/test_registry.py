@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +35,16 @@ def test_a_party_and_its_name(home: Home, everything: httpx.Client, client: Call
     [
         {},
         {"name": ""},
+        {"name": "   "},
+        {"name": "\ud800"},
+        {"name": "J\udcff"},
+        {"name": "a\x00b"},
+        {"name": "\x1b[2J"},
+        {"name": "abc\u202egpj"},
+        {"name": "two\nlines"},
+        {"name": "\u200b"},
+        {"name": "\u3164"},
+        {"name": "\u0301x"},
         {"name": "x" * 501},
         {"name": "x", "kind": "robot"},
         {"name": "x", "isni": "0000000000000000"},
@@ -45,8 +56,16 @@ def test_a_party_that_cannot_be(
     home: Home, client: Callable[..., httpx.Client], problem: Problem, body: dict[str, object]
 ) -> None:
     before = home.log.size()
-    problem(client("admin").post("/v1/parties", json=body), 422)
+    headers = {"content-type": "application/json"}
+    problem(client("admin").post("/v1/parties", content=json.dumps(body), headers=headers), 422)
     assert home.log.size() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("  Ada ", "Ada"), ("Dvor\u030ca\u0301k", "Dvořák"), ("🎻", "🎻"), ("李焕之", "李焕之")]
+)
+def test_a_name_is_kept_in_one_form(client: Callable[..., httpx.Client], name: str, kept: str) -> None:
+    assert client("admin").post("/v1/parties", json={"name": name}).json()["name"] == kept
 
 
 def test_models_and_corpora(everything: httpx.Client) -> None:

@@ -1,4 +1,4 @@
-"""Checks 4 to 7, against evidence that is false in one way at a time."""
+"""Checks 5 to 8, against evidence that is false in one way at a time."""
 
 import base64
 from dataclasses import dataclass, replace
@@ -12,13 +12,10 @@ from ledger.keys import Ed25519Signer
 from ledger.log import Log
 from ledger.note import NoteSigner
 from ledger.policy import Policy
+from ledger.rotation import Succession
 from migrations.upgrade import upgrade
-from provenance.bundle import Exhibit
-from provenance.errors import EvidenceError
-from provenance.identity import Digest, digest, new_id
-from provenance.predicate import KeyPredicate, PartyPredicate
-from provenance.statement import Statement, Subject, header
-from provenance.verify import (
+from provenance.attestation import (
+    KeysAtHand,
     Trust,
     checkpoint_signature,
     envelope_signature,
@@ -26,6 +23,11 @@ from provenance.verify import (
     log_trust,
     registered_key,
 )
+from provenance.bundle import Exhibit
+from provenance.errors import EvidenceError
+from provenance.identity import Digest, digest, new_id
+from provenance.predicate import KeyPredicate, PartyPredicate
+from provenance.statement import Statement, Subject, header
 
 COMMITMENT = "hmac-sha256:" + "0" * 64
 
@@ -38,6 +40,10 @@ class World:
     service: Ed25519Signer
     key: Exhibit
     entry: Exhibit
+
+    @property
+    def keys(self) -> KeysAtHand:
+        return KeysAtHand((self.key,))
 
 
 def key_statement(service: Ed25519Signer, log: Log, *, role: str = "service", keyid: str = "") -> bytes:
@@ -71,8 +77,8 @@ def exhibit(log: Log, index: int) -> Exhibit:
     return Exhibit(log.entry(index).data, log.tlog_proof(index).format())
 
 
-def build(path: Path, *, key_first: bool = True, **options: str) -> World:
-    log, service = open_log(path), Ed25519Signer.generate()
+def build(path: Path, *, key_first: bool = True, service: Ed25519Signer | None = None, **options: str) -> World:
+    log, service = open_log(path), service or Ed25519Signer.generate()
     key = sign(key_statement(service, log, **options), service).to_bytes()
     entry = sign(party_statement(), service).to_bytes()
     log.append([key, entry] if key_first else [entry, key])
@@ -88,11 +94,11 @@ def world(tmp_path) -> World:
 def test_true_evidence_passes(world: World) -> None:
     policy = Policy.parse(f"log {world.log.verifier.vkey}\nquorum none\n".encode())
     for check in (
-        envelope_signature(world.entry, world.key),
-        log_inclusion(world.key, world.entry),
-        checkpoint_signature(world.key, world.entry),
-        log_trust(Trust(policy=policy), world.key, world.entry),
-        log_trust(Trust(own_log=world.log.verifier.vkey), world.key, world.entry),
+        envelope_signature(world.entry, world.keys, Trust()),
+        log_inclusion(world.keys, world.entry),
+        checkpoint_signature(world.keys, Trust(), world.entry),
+        log_trust(Trust(policy=policy), world.keys, world.entry),
+        log_trust(Trust(own_log=world.log.succession), world.keys, world.entry),
     ):
         assert check.result == "pass", check
 
@@ -106,43 +112,46 @@ def test_a_key_proves_that_it_is_held(world: World) -> None:
 
 def test_a_key_registered_for_something_else_cannot_sign_statements(tmp_path) -> None:
     world = build(tmp_path / "log.db", role="party")
-    check = envelope_signature(world.entry, world.key)
+    check = envelope_signature(world.entry, world.keys, Trust())
     assert check.result == "fail"
     assert "registered as party" in check.detail
 
 
 def test_a_key_under_a_false_name_is_refused(tmp_path) -> None:
     world = build(tmp_path / "log.db", keyid=digest(b"another"))
-    assert envelope_signature(world.entry, world.key).result == "fail"
+    assert envelope_signature(world.entry, world.keys, Trust()).result == "fail"
 
 
 def test_a_key_registered_afterwards_signs_nothing_before(tmp_path) -> None:
     world = build(tmp_path / "log.db", key_first=False)
-    check = envelope_signature(world.entry, world.key)
+    check = envelope_signature(world.entry, world.keys, Trust())
     assert (check.result, "after the statement" in check.detail) == ("fail", True)
 
 
 def test_a_statement_by_an_unregistered_key_fails(world: World) -> None:
     forged = sign(party_statement(), Ed25519Signer.generate()).to_bytes()
-    assert envelope_signature(replace(world.entry, envelope=forged), world.key).result == "fail"
-    assert log_inclusion(world.key, replace(world.entry, envelope=forged)).result == "fail"
+    assert envelope_signature(replace(world.entry, envelope=forged), world.keys, Trust()).result == "fail"
+    assert log_inclusion(world.keys, replace(world.entry, envelope=forged)).result == "fail"
 
 
 def test_the_proof_of_another_entry_fails(world: World) -> None:
     swapped = replace(world.entry, tlog_proof=world.key.tlog_proof)
-    assert log_inclusion(world.key, swapped).result == "fail"
+    assert log_inclusion(world.keys, swapped).result == "fail"
 
 
 def test_a_checkpoint_of_another_log_fails(world: World, tmp_path) -> None:
     other = build(tmp_path / "other.db")
-    assert checkpoint_signature(other.key, world.entry).result == "fail"
+    assert checkpoint_signature(other.keys, Trust(), world.entry).result == "fail"
+    disguised = build(tmp_path / "disguised.db", service=world.service)  # the same signing key, registered elsewhere
+    assert checkpoint_signature(disguised.keys, Trust(), world.entry).result == "fail"
     policy = Policy.parse(f"log {other.log.verifier.vkey}\nquorum none\n".encode())
-    assert log_trust(Trust(policy=policy), world.key, world.entry).result == "fail"
+    assert log_trust(Trust(policy=policy), world.keys, world.entry).result == "fail"
 
 
 def test_without_anything_to_trust_the_key_is_shown_and_nothing_passes(world: World) -> None:
-    for trust in (Trust(), Trust(own_log="example.org/mine+00000000+AAAA")):
-        check = log_trust(trust, world.key, world.entry)
+    mine = Succession.of(NoteSigner("example.org/mine", Ed25519Signer.generate()).verifier)
+    for trust in (Trust(), Trust(own_log=mine)):
+        check = log_trust(trust, world.keys, world.entry)
         assert check.result == "not-checked"
         assert world.log.verifier.vkey in check.detail
 
@@ -151,10 +160,11 @@ def test_without_anything_to_trust_the_key_is_shown_and_nothing_passes(world: Wo
 def test_rubbish_fails_and_does_not_crash(world: World, rubbish: bytes) -> None:
     for key in (world.key, replace(world.key, envelope=rubbish), replace(world.key, tlog_proof=rubbish)):
         for entry in (replace(world.entry, envelope=rubbish), replace(world.entry, tlog_proof=rubbish)):
+            keys = KeysAtHand((key,))
             checks = [
-                envelope_signature(entry, key),
-                log_inclusion(key, entry),
-                checkpoint_signature(key, entry),
-                log_trust(Trust(), key, entry),
+                envelope_signature(entry, keys, Trust()),
+                log_inclusion(keys, entry),
+                checkpoint_signature(keys, Trust(), entry),
+                log_trust(Trust(), keys, entry),
             ]
             assert "fail" in {check.result for check in checks}

@@ -1,0 +1,94 @@
+"""Erasure: the opening of a commitment is deleted, and the log says that it was.
+
+What the log holds does not change, so every proof stays valid; but nobody can show any more, nor test
+a guess, what a commitment stood for. What has left the home (packages, disclosures) cannot be recalled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.errors import NothingThereError, UsageError
+from api.schemas.erasure import ErasedField, Erasure
+from ledger.scrub import scrub
+from provenance import store
+from provenance.identity import digest_from_text
+from provenance.predicate import ErasurePredicate
+from provenance.statement import Statement, Subject, header
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from api.home import Draft, Home
+    from ledger.log import Receipt
+    from provenance.identity import Digest
+
+PRIVATE_TABLES = ("opening", "job")
+
+
+def erase(home: Home, name: str, fields: Sequence[str] = ()) -> Erasure:
+    """Delete openings, put their erasure on record, and rewrite the files they were in.
+
+    Args:
+        home: Whose openings.
+        name: Id of a recording or a party, or leaf hash of a statement.
+        fields: Which members; all that are private when left out.
+
+    Raises:
+        NothingThereError: There is no such thing, or nothing of it is held.
+        UsageError: It has no such private member.
+        DatabaseBusyError: The openings are gone, but a copy of the database's pages could not be removed yet.
+    """
+    held = {leaf: set(openings) for leaf in _leaves(home, name) if (openings := _openings(home, leaf))}
+    if not held:
+        raise NothingThereError(
+            f"Nothing private is held about {name[:80]!r}: there is no such recording, party or statement, or it was "
+            "erased before."
+        )
+    chosen = {leaf: sorted(names & set(fields) if fields else names) for leaf, names in held.items()}
+    if missing := set(fields) - {each for names in chosen.values() for each in names}:
+        known = sorted({each for names in held.values() for each in names})
+        raise UsageError(
+            f"Nothing private called {', '.join(sorted(missing))[:80]!r} is held about it; there is {', '.join(known)}."
+        )
+    chosen = {leaf: names for leaf, names in chosen.items() if names}
+    drafts = [_statement(home, leaf, names) for leaf, names in chosen.items()]
+
+    def forget(connection: Connection, _receipts: Sequence[Receipt]) -> None:
+        for leaf, names in chosen.items():
+            store.delete_openings(connection, leaf, names)
+
+    receipts = home.append(drafts, also=forget)
+    left = scrub(home.engine, PRIVATE_TABLES)
+    erased = [
+        ErasedField(leaf_hash=leaf, field=each, log_index=receipt.index)
+        for (leaf, names), receipt in zip(chosen.items(), receipts, strict=True)
+        for each in names
+    ]
+    return Erasure(erased=erased, left_to_do=list(left))
+
+
+def _leaves(home: Home, name: str) -> list[Digest]:
+    with home.reading() as connection:
+        party = store.find_registration(connection, "party", name)
+        found = [leaf for leaf, _, _ in store.leaves_about(connection, name)]
+    if party is not None:
+        found.append(party.leaf_hash)
+    if found:
+        return found
+    try:
+        return [digest_from_text(name)]
+    except ValueError:
+        return []
+
+
+def _openings(home: Home, leaf: Digest) -> dict[str, object]:
+    with home.reading() as connection:
+        return dict(store.openings(connection, leaf))
+
+
+def _statement(home: Home, leaf: Digest, fields: Sequence[str]) -> Draft:
+    predicate = ErasurePredicate.model_validate(header(ErasurePredicate) | {"of": leaf, "fields": tuple(fields)})
+    return home.sign(Statement((Subject(leaf, leaf),), predicate))

@@ -1,0 +1,29 @@
+"""What was erased."""
+
+from api.schemas.base import Answer
+
+
+class ErasedField(Answer):
+    """One private member that nobody can read any more.
+
+    Attributes:
+        leaf_hash: Of the statement it belonged to.
+        field: Its name.
+        log_index: Of the entry that says so.
+    """
+
+    leaf_hash: str
+    field: str
+    log_index: int
+
+
+class Erasure(Answer):
+    """What an erasure did.
+
+    Attributes:
+        erased: Every member.
+        left_to_do: What the administrator of the database server still has to do; nothing on SQLite.
+    """
+
+    erased: list[ErasedField]
+    left_to_do: list[str]

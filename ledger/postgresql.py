@@ -1,0 +1,175 @@
+"""PostgreSQL as the log uses it: every commit on the disk, snapshots for readers, locks with an end.
+
+The head row is the lock of those who append. Those who write anything else take turns by an
+advisory lock, as on SQLite; they and the appenders do not wait for one another.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
+
+from ledger.errors import DatabaseBusyError, DatabaseUnavailableError, LedgerError
+
+WRITERS_LOCK: Final = 0x6C696E6572  # "liner"
+"""Key of the advisory lock of those who write anything but entries."""
+
+_CONNECT_SECONDS: Final = 10
+_IDLE_SECONDS: Final = 60
+_PROBES: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_UNANSWERED: Final = {"tcp_user_timeout": 25_000}
+"""Server and client notice within half a minute that the other has vanished from the network (seconds; milliseconds).
+
+Else a client would wait for hours, with all whose entries are in the same transaction, and a server keep its locks.
+"""
+
+_BUSY: Final = {
+    "55P03": "was kept busy by others for {patience_seconds} seconds",
+    "57014": "was told to stop what it did, or found that it took too long",
+    "40001": "was changed by others at the same time",
+    "40P01": "found that this and another transaction waited for each other",
+}
+_REMEDIES: Final = {
+    "53100": "its disk is full; free some space and try again: nothing was recorded",
+    "53300": "it takes no more connections; stop other programs, or raise its max_connections",
+    "25006": "it may not be written: it is a standby, or was opened read-only",
+    "25P03": "it ended a transaction that stood still for too long; try again: nothing was recorded",
+    "42501": "this user may not do that there; see `docs/operations.md` for the roles and their grants",
+    "42P01": "it is not set up; run `linernotes db upgrade`",
+    "3D000": "there is no such database; create it, or correct its name in the setting `database`",
+    "28P01": "the password is wrong; give it in a pgpass file or in PGPASSWORD",
+    "28000": "this user may not connect; check pg_hba.conf and the setting `database`",
+}
+_CLASSES: Final = {
+    "08": "it cannot be reached; check that it runs, and try again",
+    "53": "it lacks memory or disk; check its log, and try again: nothing was recorded",
+    "57": "it is being stopped or started; try again",
+    "58": "it reports an error of its disk; check its log",
+    "XX": "it reports damage; check its log, and restore it from its backup",
+}
+"""By SQLSTATE, or its class (PostgreSQL documentation, appendix A)."""
+_REFUSALS: Final = (
+    (re.compile(r"password authentication failed|no password supplied"), "28P01"),
+    (re.compile(r"pg_hba\.conf|authentication failed|not permitted to log in|role \".*\" does not exist"), "28000"),
+    (re.compile(r"database \".*\" does not exist"), "3D000"),
+    (re.compile(r"permission denied for database"), "42501"),
+    (re.compile(r"too many (connections|clients)|remaining connection slots"), "53300"),
+    (re.compile(r"the database system is"), "57P03"),
+)
+"""What servers that speak English say to those who connect: the driver passes their words on, and no SQLSTATE."""
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+_COPIED = "linernotes_copied"
+
+
+def make_engine(url: URL, *, read_only: bool, patience_seconds: int) -> Engine:
+    """Makes an engine for a database.
+
+    A connection that was cut is noticed before it is used again (`pool_pre_ping`), so that a server that was
+    restarted needs no help.
+
+    Args:
+        url: Of the database; the driver is psycopg, whatever it names.
+        read_only: Refuse every write.
+        patience_seconds: How long a writer waits for another.
+    """
+    settings = {
+        "synchronous_commit": "on",
+        "default_transaction_isolation": r"read\ committed",
+        "lock_timeout": f"{max(1, patience_seconds * 1000)}",  # 0 would mean for ever
+        "idle_in_transaction_session_timeout": f"{_IDLE_SECONDS * 1000}",
+        "default_transaction_read_only": "on" if read_only else "off",
+        **{f"tcp_{name}": str(value) for name, value in _PROBES.items()},
+        **{name: str(value) for name, value in _UNANSWERED.items()},
+    }
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        execution_options={"postgresql_readonly": True} if read_only else {},  # or BEGIN would say READ WRITE
+        connect_args={
+            "options": options,
+            "connect_timeout": _CONNECT_SECONDS,
+            "application_name": "linernotes",
+            **_PROBES,
+            **_UNANSWERED,
+        },
+    )
+    event.listen(engine, "do_execute", _copy_one)
+    event.listen(engine, "do_executemany", _copy_many)
+    return engine
+
+
+def snapshot(engine: Engine) -> Engine:
+    """Returns the engine with transactions that only read, all of them one state of the database."""
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def lock_writers(connection: Connection) -> None:
+    """Waits for the other writers, and keeps them waiting until the transaction ends."""
+    connection.execute(_LOCK, {"key": WRITERS_LOCK})
+
+
+def copy(connection: Connection, statement: str, types: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+    """Adds rows by COPY, which takes half as long as INSERT (`docs/benchmarks.md`).
+
+    It goes through the engine's own `execute`, so that errors and lost connections are treated as everywhere.
+
+    Args:
+        connection: A transaction.
+        statement: `COPY table (columns) FROM STDIN (FORMAT BINARY)`.
+        types: PostgreSQL's names of the types of the columns.
+        rows: At least one, in the order of the columns.
+    """
+    connection.exec_driver_sql(statement, list(rows), execution_options={_COPIED: types})
+
+
+def is_broken(connection: Connection) -> bool:
+    """Whether the server answers everything but a rollback with an error."""
+    from psycopg.pq import TransactionStatus  # noqa: PLC0415 - see `meaning`
+
+    driver = connection.connection.driver_connection
+    return driver is not None and bool(driver.info.transaction_status == TransactionStatus.INERROR)
+
+
+def meaning(fault: BaseException, url: URL | None, patience_seconds: int) -> LedgerError | None:
+    """Returns what a driver's error means to a user, or None when it means a mistake of ours."""
+    import psycopg  # noqa: PLC0415 - takes a tenth of a second, and a home on SQLite never needs it
+
+    if not isinstance(fault, psycopg.Error):
+        return None
+    where = f"The database {url.database if url else ''} on {_place(url)}"
+    said = " ".join(str(fault).split())[:300]
+    state = fault.sqlstate or ""
+    if not state and isinstance(fault, psycopg.OperationalError | psycopg.InterfaceError):
+        state = next((state for pattern, state in _REFUSALS if pattern.search(said)), "08006")
+    busy = _BUSY.get(state)
+    if busy is not None:
+        reason = busy.format(patience_seconds=patience_seconds)
+        return DatabaseBusyError(f"{where} {reason} ({said}); try again: nothing was recorded.")
+    remedy = _REMEDIES.get(state) or _CLASSES.get(state[:2])
+    return DatabaseUnavailableError(f"{where}: {remedy} ({said}).") if remedy else None
+
+
+def _copy_many(
+    cursor: DBAPICursor, statement: str, rows: Sequence[tuple[object, ...]], context: ExecutionContext
+) -> bool | None:
+    types = context.execution_options.get(_COPIED)
+    if types is None:
+        return None
+    with cursor.copy(statement) as target:
+        target.set_types(types)
+        for row in rows:
+            target.write_row(row)
+    return True
+
+
+def _copy_one(cursor: DBAPICursor, statement: str, row: Any, context: ExecutionContext) -> bool | None:
+    return _copy_many(cursor, statement, [row], context)
+
+
+def _place(url: URL | None) -> str:
+    named = (url.host or url.query.get("host", "")) if url else ""
+    hosts = named if isinstance(named, str) else " or ".join(named)
+    return "this machine" if not hosts or hosts.startswith("/") else hosts

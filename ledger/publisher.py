@@ -1,0 +1,173 @@
+"""Publish: sign checkpoints, of what is consistent with every checkpoint signed before, and remember the newest."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from ledger import store
+from ledger.checkpoint import Checkpoint, sign_checkpoint
+from ledger.database import appending, reading
+from ledger.errors import LogDamagedError, NotPublishedError, WrongLogError
+from ledger.guard import require_sound
+from ledger.last_checkpoint import LastCheckpoint
+from ledger.merkle import Frontier
+from ledger.note import NoteSigner, NoteVerifier
+from ledger.rotation import Succession, sign_handover
+from ledger.store import State, StoredCheckpoint
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Publisher:
+    """What speaks for a log.
+
+    Args:
+        engine: The log's database.
+        key: The log's key; with only its public half, nothing can be published.
+        last_checkpoint: A file that remembers the newest checkpoint outside the database.
+        published: Told of every checkpoint that is signed here, once it is durable; it has to return at once.
+        succession: All keys that the log has had; when left out, the one that is given is the first.
+
+    Attributes:
+        succession: The keys of the log.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        key: NoteSigner | NoteVerifier,
+        last_checkpoint: Path | None,
+        published: Callable[[bytes], None] | None = None,
+        succession: Succession | None = None,
+    ) -> None:
+        self._engine = engine
+        self._signer = key if isinstance(key, NoteSigner) else None
+        self._own = key.verifier if isinstance(key, NoteSigner) else key
+        self.succession = succession or Succession.of(self._own)
+        self._last_checkpoint = LastCheckpoint(last_checkpoint) if last_checkpoint else None
+        self._published = published
+
+    def publish(self) -> bytes:
+        """Signs for the entries that are durable, unless the newest checkpoint covers them all.
+
+        Returns:
+            The newest checkpoint, a signed note.
+
+        Raises:
+            RolledBackError: A larger or contradicting checkpoint was signed before.
+            LogDamagedError: The stored rows contradict each other.
+            WrongLogError: The key is not the log's.
+            SuccessionError: The log was handed over to another key.
+            NotPublishedError: This process has not the private key.
+        """
+        with reading(self._engine) as connection:
+            committed = store.state(connection)
+            if committed.newest is not None and committed.newest.size == committed.entries:
+                return committed.newest.note
+            self.require_sound(connection, committed, self.remembered())
+        with appending(self._engine) as connection:
+            newest = store.locked_state(connection).newest
+            if newest is not None and newest.size >= committed.entries:  # another publisher was faster
+                return newest.note
+            signed = self.sign(connection, committed.head, newest)
+        self.remember(signed.note)
+        return signed.note
+
+    def sign(
+        self,
+        connection: Connection,
+        edge: Frontier,
+        newest: StoredCheckpoint | None,
+        successor: NoteSigner | None = None,
+    ) -> StoredCheckpoint:
+        """Signs a checkpoint and adds it; it may be let out once the connection's transaction is durable.
+
+        Args:
+            connection: A transaction that holds the write lock.
+            edge: Of a tree that `require_sound` has found to be sound, or that extends such a one.
+            newest: The newest checkpoint, as this transaction sees it.
+            successor: The key to which the log is handed over with the last entry of the tree; it signs too.
+
+        Raises:
+            NotPublishedError: This process has not the private key.
+            WrongLogError: The key is not the log's.
+            SuccessionError: The log was handed over to a key that is not known here; or the successor cannot follow.
+        """
+        if self._signer is None:
+            raise NotPublishedError(
+                f"This process knows only the public key of the log {self._own.name}, and cannot sign a checkpoint "
+                "for it; run `linernotes log publish` where the log's key lies."
+            )
+        self._require_in_office()
+        if newest is not None:
+            self.succession.require_newest(newest.note)
+        checkpoint = Checkpoint(self.succession.origin, edge.size, edge.root)
+        if successor is None:
+            note = sign_checkpoint(checkpoint, self._signer)
+        else:
+            self.succession.extended(successor.verifier, edge.size - 1)
+            note = sign_handover(checkpoint, self._signer, successor)
+        stored = StoredCheckpoint(edge.size, note)
+        store.add_checkpoint(connection, stored)
+        return stored
+
+    def hand_over(self, successor: NoteSigner, index: int) -> None:
+        """Signs with another key from now on, once the checkpoint that both signed is durable.
+
+        Args:
+            successor: The key that signed it too.
+            index: Of the entry that names it.
+        """
+        self.succession = self.succession.extended(successor.verifier, index)
+        self._signer, self._own = successor, successor.verifier
+
+    def require_sound(self, connection: Connection, state: State, remembered: bytes | None) -> None:
+        """Lets a tree be extended, or signed for, only if that contradicts nothing that was signed before.
+
+        Args:
+            connection: A transaction, in which nothing changes meanwhile.
+            state: Where the log stands in it.
+            remembered: The newest signed checkpoint as it is known outside the database, if it is.
+
+        Raises:
+            RolledBackError: The tree is smaller than, or contradicts, a checkpoint that was signed.
+            WrongLogError: Such a checkpoint, or the key that is here, is of another log.
+            LogDamagedError: Entries, tree and checkpoints contradict each other.
+        """
+        require_sound(connection, state, self.succession, remembered)
+        self._require_in_office()
+
+    def remembered(self) -> bytes | None:
+        """Returns the newest checkpoint as it is kept outside the database, if it is.
+
+        Raises:
+            LogDamagedError: The file cannot be read, or is not a checkpoint.
+        """
+        return self._last_checkpoint.read() if self._last_checkpoint else None
+
+    def remember(self, note: bytes) -> None:
+        """Keeps a committed checkpoint outside the database, and tells of it; a failure cannot undo the commit."""
+        if self._published is not None:
+            self._published(note)
+        if self._last_checkpoint is None:
+            return
+        try:
+            self._last_checkpoint.write(note)
+        except (OSError, LogDamagedError) as fault:
+            _LOGGER.warning(
+                "The newest checkpoint is recorded in the database but could not be kept in %s "
+                "(%s): until it can, an older copy of the database would be noticed less surely.",
+                self._last_checkpoint.path,
+                fault,
+            )
+
+    def _require_in_office(self) -> None:
+        current = self.succession.current
+        if self._own != current:
+            raise WrongLogError(
+                f"The key that lies here is {self._own.vkey}, and the log {current.name} signs with {current.vkey}. "
+                "Put that one in its place, or open the log again, if it was handed over to another key meanwhile. The "
+                "log takes no entry before."
+            )

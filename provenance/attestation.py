@@ -1,0 +1,285 @@
+"""Whether a logged statement holds: who signed it, where it lies, and who vouches for that log.
+
+These are checks 5 to 8 and 10 of ``provenance.verify``, for any entry that travels with its proof: that of a file,
+and those beside it. What they need to know of keys comes along too: the registration of the service key that
+signed the entry, and the handovers of the log since. Whether a key was revoked meanwhile, only evidence of keys
+can say, which the reader brings (``provenance.key_evidence``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ledger.checkpoint import Checkpoint
+from ledger.envelope import Envelope, verify
+from ledger.errors import LedgerError, shown
+from ledger.keys import Ed25519Verifier
+from ledger.note import Note
+from ledger.proof import TlogProof
+from ledger.timestamp import TimeStamp, stamped_bytes
+from ledger.timestamp import verify as verify_stamp
+from provenance.check import Check, checked
+from provenance.errors import EvidenceError
+from provenance.handover import followed
+from provenance.identity import digest_bytes
+from provenance.predicate import KeyPredicate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ledger.policy import Policy
+    from ledger.rotation import Succession
+    from ledger.timestamp import TsaRoots
+    from provenance.bundle import EvidenceBundle, Exhibit, StampedEntry
+    from provenance.key_evidence import KeyEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the reader brings along.
+
+    Attributes:
+        policy: C2SP tlog-policy: which logs and witnesses are accepted.
+        own_log: The keys of the log of the reader's own home, accepted where there is no policy.
+        anchors: PEM certificates from which a C2PA signer must descend.
+        own_anchors: Those of the reader's own home, accepted where no anchors were given.
+        tsa_roots: The time-stamping authorities that are accepted.
+        keys: What the log says about its keys, up to a size.
+    """
+
+    policy: Policy | None = None
+    own_log: Succession | None = None
+    anchors: bytes | None = None
+    own_anchors: bytes | None = None
+    tsa_roots: TsaRoots | None = None
+    keys: KeyEvidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeysAtHand:
+    """The statements about keys that came along: registrations, and handovers of the log.
+
+    Attributes:
+        exhibits: In any order; other statements are passed over.
+    """
+
+    exhibits: tuple[Exhibit, ...]
+
+    def of(self, entry: Exhibit) -> Exhibit:
+        """Return the registration of the service key that signed an entry.
+
+        Raises:
+            EvidenceError: None came along.
+        """
+        names = [signature.keyid for signature in _envelope(entry).signatures]
+        found = [(each, key) for name in names if (each := self.registration(name)) and (key := _key(each))]
+        for exhibit, key in found:
+            if key.role == "service":
+                return exhibit
+        if found:
+            roles = " and ".join(sorted({key.role for _, key in found}))
+            raise EvidenceError(f"the statement is signed with a key registered as {roles}, not as service")
+        raise EvidenceError(f"the statement is signed by {shown(names)}, whose registration did not come along")
+
+    def registration(self, keyid: str) -> Exhibit | None:
+        """Return the statement that registers a key, if it came along."""
+        return next((each for each in self.exhibits if (key := _key(each)) and key.keyid == keyid), None)
+
+    def log_of(self, trust: Trust, *entries: Exhibit) -> Succession:
+        """Return the keys of the log in which the keys that signed some entries were registered, as far as known.
+
+        Raises:
+            EvidenceError: It is more than one log, or a registration did not come along.
+            LedgerError: What a registration names is no key of a log.
+        """
+        registered = sorted((self.of(entry) for entry in entries), key=lambda each: proof_of(each).index)
+        vkeys = [log_vkey(each) for each in registered]
+        succession = trust.keys.succession if trust.keys is not None else followed(vkeys[0], self.exhibits)
+        known = {tenure.verifier.vkey for tenure in succession.tenures}
+        if unknown := sorted(set(vkeys) - known):
+            raise EvidenceError(
+                f"the signing key was registered in the log {unknown[0]}, and what is known here is the log "
+                f"{succession.tenures[0].verifier.vkey}, with {len(known) - 1} handovers since"
+            )
+        return succession
+
+
+def envelope_signature(entry: Exhibit, keys: KeysAtHand, trust: Trust) -> Check:
+    """Check 5: the statement is signed by a service key that was registered before it, and its signatures count."""
+    return checked("envelope-signature", lambda: signature_detail(entry, keys, trust))
+
+
+def log_inclusion(keys: KeysAtHand, *entries: Exhibit) -> Check:
+    """Check 6: the inclusion proofs of entries, and of the keys that signed them, lead to the roots they came with."""
+    return checked("log-inclusion", lambda: _inclusion_detail(keys, entries))
+
+
+def checkpoint_signature(keys: KeysAtHand, trust: Trust, *entries: Exhibit) -> Check:
+    """Check 7: all checkpoints are signed by the log that the key statement names, with the key whose turn it was."""
+    return checked("checkpoint-signature", lambda: _checkpoint_detail(keys, trust, entries))
+
+
+def log_trust(trust: Trust, keys: KeysAtHand, *entries: Exhibit) -> Check:
+    """Check 8: the reader's policy, or the reader's own log, accepts all checkpoints."""
+    if trust.policy is None:
+        stated = _stated_log(keys, entries[0])
+        if trust.own_log is None:
+            return Check("log-trust", "not-checked", f"no policy was given; the log says it is {stated}")
+        if stated not in {tenure.verifier.vkey for tenure in trust.own_log.tenures}:
+            detail = f"no policy was given, and it is not this home's own log; the log says it is {stated}"
+            return Check("log-trust", "not-checked", detail)
+    return checked("log-trust", lambda: _trust_detail(trust, keys, entries))
+
+
+def timestamp(trust: Trust, keys: KeysAtHand, entry: Exhibit, bundle: EvidenceBundle | None) -> Check:
+    """Check 10: an authority that the reader trusts saw a checkpoint that covers the entry."""
+    stamps = [stamp for stamp in bundle.timestamps if stamp.leaf_hash == entry.leaf_hash] if bundle else []
+    if not stamps:
+        return Check("timestamp", "not-checked", "no time stamp came with the file: it says itself when it was made")
+    check = checked("timestamp", lambda: _timestamp_detail(keys.log_of(trust, entry), stamps, trust.tsa_roots))
+    if trust.tsa_roots is None and check.result == "pass":
+        return Check(
+            "timestamp", "not-checked", f"no time-stamping roots were given; the time stamp says {check.detail}"
+        )
+    return check
+
+
+def proven(entry: Exhibit, keys: KeysAtHand, trust: Trust) -> list[Check]:
+    """Run checks 5 to 8 on an entry that travels beside a file, and return those that failed."""
+    checks = (
+        envelope_signature(entry, keys, trust),
+        log_inclusion(keys, entry),
+        checkpoint_signature(keys, trust, entry),
+        log_trust(trust, keys, entry),
+    )
+    return [check for check in checks if check.result == "fail"]
+
+
+def signature_detail(entry: Exhibit, keys: KeysAtHand, trust: Trust) -> str:
+    """Say who signed an entry, and why that counts.
+
+    Raises:
+        EvidenceError: It is not signed by a service key that was registered before it, or a signature does not count.
+        LedgerError: A signature does not verify.
+    """
+    key = keys.of(entry)
+    predicate, verifier = registered_key(key)
+    verify(_envelope(entry), verifier)
+    index = proof_of(key).index
+    if index >= proof_of(entry).index:
+        raise EvidenceError("the signing key was registered after the statement it signed")
+    signed = f"signed by {predicate.keyid}, registered at index {index}"
+    if trust.keys is None:
+        return f"{signed}; whether it was revoked since is not known: no evidence of keys was given"
+    keys.log_of(trust, entry)
+    return f"{signed}; {trust.keys.judged(entry)}"
+
+
+def registered_key(exhibit: Exhibit) -> tuple[KeyPredicate, Ed25519Verifier]:
+    """Return the key that a ``key`` statement registers, after checking its proof of possession.
+
+    Raises:
+        EvidenceError: It is not such a statement, or is not signed with the key itself.
+    """
+    predicate = exhibit.statement().predicate
+    if not isinstance(predicate, KeyPredicate) or predicate.algorithm != "ed25519":
+        raise EvidenceError("the entry that should register the signing key is not an Ed25519 key statement")
+    try:
+        verifier = Ed25519Verifier(base64.b64decode(predicate.public_key, validate=True))
+        verify(Envelope.parse(exhibit.envelope), verifier)
+    except (LedgerError, binascii.Error) as error:
+        raise EvidenceError(f"the key statement is not signed by the key it registers: {error}") from error
+    if verifier.keyid != predicate.keyid:
+        raise EvidenceError(f"the key statement names {predicate.keyid}, but registers {verifier.keyid}")
+    return predicate, verifier
+
+
+def log_vkey(key: Exhibit) -> str:
+    """Return the verifier key of the log that a registration names.
+
+    Raises:
+        EvidenceError: It is no registration.
+    """
+    predicate = key.statement().predicate
+    if not isinstance(predicate, KeyPredicate):
+        raise EvidenceError("the entry that should register the signing key is not a key statement")
+    return predicate.log_vkey
+
+
+def proof_of(exhibit: Exhibit) -> TlogProof:
+    """Return the proof of an entry, of which nothing is checked but its form."""
+    return TlogProof.parse(exhibit.tlog_proof)
+
+
+def checkpoint_of(exhibit: Exhibit) -> Checkpoint:
+    """Return the checkpoint that the proof of an entry leads to, without checking who signed it."""
+    return Checkpoint.parse(Note.parse(proof_of(exhibit).checkpoint_note).text)
+
+
+def _with_keys(keys: KeysAtHand, entries: Sequence[Exhibit]) -> list[Exhibit]:
+    """The registrations of the keys that signed some entries, each once, and the entries."""
+    return list(dict.fromkeys((*(keys.of(entry) for entry in entries), *entries)))
+
+
+def _inclusion_detail(keys: KeysAtHand, entries: Sequence[Exhibit]) -> str:
+    for exhibit in _with_keys(keys, entries):
+        checkpoint = checkpoint_of(exhibit)
+        proof_of(exhibit).inclusion(checkpoint).verify(digest_bytes(exhibit.leaf_hash), checkpoint.root_hash)
+    entry = entries[0]
+    return f"entry {proof_of(entry).index} of {checkpoint_of(entry).size}, leaf {entry.leaf_hash}"
+
+
+def _checkpoint_detail(keys: KeysAtHand, trust: Trust, entries: Sequence[Exhibit]) -> str:
+    succession = keys.log_of(trust, *entries)
+    signers = dict.fromkeys(
+        verifier.vkey
+        for exhibit in _with_keys(keys, entries)
+        for verifier in succession.signers(succession.open(proof_of(exhibit).checkpoint_note).size)
+    )
+    return f"signed by {' and '.join(signers)}"
+
+
+def _trust_detail(trust: Trust, keys: KeysAtHand, entries: Sequence[Exhibit]) -> str:
+    for exhibit in _with_keys(keys, entries):
+        note = proof_of(exhibit).checkpoint_note
+        if trust.policy is not None:
+            trust.policy.check(note)
+        elif trust.own_log is not None:
+            trust.own_log.open(note)
+    return "the given policy accepts the log" if trust.policy is not None else "it is this home's own log"
+
+
+def _timestamp_detail(succession: Succession, stamps: Sequence[StampedEntry], roots: TsaRoots | None) -> str:
+    """Check every stamp, against roots where there are any, and return what the earliest says."""
+    said = []
+    for stamp in stamps:
+        proof = TlogProof.parse(stamp.tlog_proof)
+        checkpoint = succession.open(proof.checkpoint_note)
+        proof.inclusion(checkpoint).verify(digest_bytes(stamp.leaf_hash), checkpoint.root_hash)
+        message = stamped_bytes(proof.checkpoint_note)
+        token = TimeStamp.parse(stamp.token) if roots is None else verify_stamp(stamp.token, message, roots)
+        said.append((token.gen_time, checkpoint.size, token.authority))
+    gen_time, size, authority = min(said)
+    return f"in the log of {size} entries that was signed by {gen_time}, by the clock of {shown(authority)}"
+
+
+def _stated_log(keys: KeysAtHand, entry: Exhibit) -> str:
+    try:
+        return log_vkey(keys.of(entry))
+    except EvidenceError:
+        return "unreadable"
+
+
+def _key(exhibit: Exhibit) -> KeyPredicate | None:
+    predicate = exhibit.statement().predicate
+    return predicate if isinstance(predicate, KeyPredicate) else None
+
+
+def _envelope(exhibit: Exhibit) -> Envelope:
+    try:
+        return Envelope.parse(exhibit.envelope)
+    except LedgerError as error:
+        raise EvidenceError(f"The entry {exhibit.leaf_hash} cannot be read: {error}") from error

@@ -1,0 +1,161 @@
+"""Erased is erased: the bytes are nowhere that this software wrote, and every proof stays valid."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api.erasure import erase
+from api.errors import NothingThereError, UsageError
+from api.home import Home
+from api.integrity import fsck, rebuild
+from api.recording import generate
+from api.registry import add_party, parties
+from api.settings import Settings
+from generator.request import GenerationRequest
+from ledger.proof import TlogProof
+from provenance import store
+from provenance.identity import digest_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PROMPT = "a calm adagio, XylophoneQuincunx, foggy"
+NAME = "Zacharias Quetzalcoatl Featherstonehaugh"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(Settings(home=tmp_path / "home", device="cpu"))
+
+
+def holding(folder: Path, *values: bytes) -> list[str]:
+    """The files below a folder in which one of the values stands, in UTF-8 or UTF-16."""
+    wanted = [*values, *(value.decode().encode("utf-16-le") for value in values)]
+    return [
+        str(path)
+        for path in folder.rglob("*")
+        if path.is_file() and any(value in path.read_bytes() for value in wanted)
+    ]
+
+
+def test_an_erased_prompt_is_nowhere(home: Home) -> None:
+    made = generate(home, GenerationRequest(PROMPT, seed=5, seconds=5))
+    with home.reading() as connection:
+        salt = store.openings(connection, made.leaf_hash)["prompt"].salt
+    assert holding(home.root, b"XylophoneQuincunx")
+    proof = home.proof(made.log_index)
+    erased = erase(home, made.recording_id)
+    assert [(each.leaf_hash, each.field) for each in erased.erased] == [
+        (made.leaf_hash, "prompt"),
+        (made.leaf_hash, "unmatched_words"),
+    ]
+    assert erased.left_to_do == []
+    home.engine.dispose()
+    assert holding(home.root, b"XylophoneQuincunx") == []
+    assert not [path for path in home.root.rglob("*") if path.is_file() and salt in path.read_bytes()]
+    # the record stands: the proof from before, one from now, the check of everything, and the folded tables
+    leaf = digest_bytes(made.leaf_hash)
+    for each in (proof, home.proof(made.log_index)):
+        TlogProof.parse(each.format()).verify(leaf, [home.log.verifier])
+    report = fsck(home)
+    assert report.problems == ()
+    assert not [warning for warning in report.warnings if "opening" in warning.where]
+    assert rebuild(home)[1]
+    assert home.statement(home.log.entry(erased.erased[0].log_index).leaf_hash.hex()).kind == "erasure"
+
+
+def test_one_of_many_values_of_every_size(home: Home) -> None:
+    """Rows are moved between pages as others come and go: no old copy may stay behind."""
+    names = [f"{NAME} {number} {'x' * (number * 37 % 400)}" for number in range(60)]
+    made = [add_party(home, name).party_id for name in names]
+    for number in range(0, 60, 7):
+        erase(home, made[number])
+    assert holding(home.root, *(names[number].encode() for number in range(0, 60, 7))) == []
+    assert holding(home.root, names[1].encode())
+    assert {party.name for party in parties(home).parties} == {"", *(n for i, n in enumerate(names) if i % 7)}
+
+
+def test_one_field_alone(home: Home) -> None:
+    party = add_party(home, NAME, isni="0000000121032683", ipi="00014107338")
+    assert [each.field for each in erase(home, party.party_id, ["isni"]).erased] == ["isni"]
+    with home.reading() as connection:
+        assert set(store.openings(connection, party.leaf_hash)) == {"name", "ipi"}
+    with pytest.raises(UsageError, match="Nothing private called 'isni' is held about it; there is ipi, name"):
+        erase(home, party.party_id, ["isni"])
+    assert {each.field for each in erase(home, party.leaf_hash).erased} == {"name", "ipi"}
+    with pytest.raises(NothingThereError, match="erased before"):
+        erase(home, party.party_id)
+
+
+@pytest.mark.parametrize("name", ["nobody", "", "sha256:" + "0" * 64, "x" * 10_000])
+def test_what_is_not_there(home: Home, name: str) -> None:
+    size = home.log.size()
+    with pytest.raises(NothingThereError):
+        erase(home, name)
+    assert home.log.size() == size
+
+
+def test_an_opening_that_came_back_is_a_problem_and_one_that_went_a_warning(home: Home) -> None:
+    party = add_party(home, NAME)
+    other = add_party(home, "Other")
+    with home.reading() as connection:
+        openings = store.openings(connection, party.leaf_hash)
+    erase(home, party.party_id)
+    with home.writing() as connection:
+        store.add_openings(connection, digest_of(party.leaf_hash), openings.items())
+        store.delete_openings(connection, other.leaf_hash, ["name"])
+    report = fsck(home)
+    assert [(problem.what, problem.where) for problem in report.problems] == [
+        ("an entry of the log says that it was erased; erase it again", f"opening of name of {party.leaf_hash}")
+    ]
+    assert [warning.where for warning in report.warnings] == [f"opening of name of {other.leaf_hash}"]
+
+
+def digest_of(text: str):  # noqa: ANN201 - a digest
+    from provenance.identity import digest_from_text
+
+    return digest_from_text(text)
+
+
+def test_a_reader_in_the_way_is_waited_for_and_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ledger.errors import DatabaseBusyError
+    from ledger.scrub import scrub
+
+    monkeypatch.setattr("ledger.scrub.PATIENCE_SECONDS", 0.3)
+    party = add_party(home, NAME)
+    program = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN');"
+        "c.execute('SELECT count(*) FROM entry').fetchone(); print('reading', flush=True); sys.stdin.readline()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(home.root / "linernotes.db")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "reading\n"
+        with pytest.raises(DatabaseBusyError, match="linernotes db scrub"):
+            erase(home, party.party_id)
+        reader.communicate("\n")
+    scrub(home.engine, ())
+    assert holding(home.root, NAME.encode()) == []
+
+
+def test_from_the_command_line(studio, linernotes: Callable[..., object]) -> None:
+    done = linernotes("erase", studio.recording_id, "--field", "prompt", "--json")
+    assert done.code == 0, done.err
+    assert [each["field"] for each in done.json["erased"]] == ["prompt"]
+    assert linernotes("erase", studio.recording_id, "--field", "prompt").code == 2
+    shown = linernotes("erase", studio.recording_id)
+    assert "unmatched_words" in shown.out
+    assert "cannot be recalled" in shown.out
+    assert linernotes("erase", studio.recording_id).code == 3
+    assert linernotes("db", "scrub").code == 0
+    assert json.loads(linernotes("log", "fsck", "--json").out)["problems"] == []
