@@ -175,7 +175,7 @@ IDENTIFICATION: Final = Identification(
             tier=1,
         )
     ],
-    note="The clip is from this recording. A re-played or re-sung copy is another recording, and is not found.",
+    note="The clip sounds like this recording, or a part of it does. A re-played or re-sung copy is not found.",
 )
 REPORT: Final = VerificationReport(
     path="quartet.wav",

@@ -111,6 +111,7 @@ class Home:
         """
         self.settings = settings
         self.root = settings.home
+        self._key_leaves: dict[str, Digest] = {}
         with _exclusively(self.root):
             for name in ("keys", "objects", "models"):
                 _private_folder(self.root / name)
@@ -237,7 +238,9 @@ class Home:
             if also is not None:
                 also(connection, receipts)
 
-        return self.log.append([draft.envelope for draft in drafts], within=within, idempotency_key=once)
+        receipts = self.log.append([draft.envelope for draft in drafts], within=within, idempotency_key=once)
+        self.ring.seen(drafts, receipts)
+        return receipts
 
     def hand_over(self, draft: Draft, successor: Signer) -> Receipt:
         """Hand the log over to its next key; only while the home is held ``alone``.
@@ -354,11 +357,16 @@ class Home:
     @property
     def service_key_leaf(self) -> Digest:
         """Leaf hash of the statement that registers the service key."""
-        with self.reading() as connection:
-            found = store.find_registration(connection, "key", self.service.keyid)
-        if found is None:
-            raise HomeError(f"The signing key {self.service.keyid} is not registered in the log of {self.root}.")
-        return found.leaf_hash
+        return self._leaf_of_key(self.service.keyid)
+
+    def _leaf_of_key(self, keyid: str) -> Digest:
+        if keyid not in self._key_leaves:  # a registration stays where it is
+            with self.reading() as connection:
+                found = store.find_registration(connection, "key", keyid)
+            if found is None:
+                raise HomeError(f"The signing key {keyid} is not registered in the log of {self.root}.")
+            self._key_leaves[keyid] = found.leaf_hash
+        return self._key_leaves[keyid]
 
     def owner(self) -> PartyPredicate:
         """Return the party that runs this home."""

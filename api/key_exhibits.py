@@ -16,7 +16,7 @@ from provenance.bundle import EvidenceBundle, Exhibit
 from provenance.identity import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from api.home import Home
@@ -26,23 +26,38 @@ _PUBLIC_MODE = 0o644
 
 
 def keys_along(home: Home, *leaves: str) -> tuple[Exhibit, ...]:
-    """Return what a reader has to know of keys to check some entries.
+    """Return what a reader has to know of keys to check some entries, as `keys_of` does.
 
     Args:
         home: Whose entries.
         leaves: Their leaf hashes.
+    """
+    return keys_of(home, [keyid for leaf in leaves for keyid in signers_of(home.entry_bytes(leaf))])
+
+
+def keys_of(home: Home, signers: Sequence[str]) -> tuple[Exhibit, ...]:
+    """Return what a reader has to know of keys to check what they signed.
+
+    Args:
+        home: Whose keys.
+        signers: Names of the keys, those of the first entry first.
 
     Returns:
-        The registrations of the keys that signed them, that of the first entry's service key first; then, where the
-        log was handed over since the first of these, what ``provenance.handover`` follows.
+        The registrations of the keys, that of the first entry's service key first; then, where the log was handed
+        over since the first of these, what ``provenance.handover`` follows.
     """
     ring = home.ring.now()
-    signers = dict.fromkeys(keyid for leaf in leaves for keyid in _signers(home, leaf) if keyid in ring.keys)
-    registered = [ring.keys[keyid] for keyid in signers if ring.keys[keyid].leaf_hash]
+    registered = [ring.keys[keyid] for keyid in dict.fromkeys(signers) if keyid in ring.keys]
+    registered = [key for key in registered if key.leaf_hash]
     registered.sort(key=lambda each: each.role != "service")  # stable: otherwise in the order of the entries
     exhibits = [_registration(home, each.leaf_hash) for each in registered]
     since = min((each.index for each in registered if each.role == "service"), default=ring.size)
     return (*exhibits, *(each for handover in _handovers(home, ring, since) for each in handover))
+
+
+def signers_of(envelope: bytes) -> list[str]:
+    """Return the names of the keys that signed an entry, as it says itself."""
+    return [signature.keyid for signature in Envelope.parse(envelope).signatures]
 
 
 def write_key_evidence(home: Home, output: Path) -> KeyEvidenceWritten:
@@ -77,10 +92,6 @@ def write_key_evidence(home: Home, output: Path) -> KeyEvidenceWritten:
 
 def _registration(home: Home, leaf: str) -> Exhibit:
     return home.service_key_exhibit if leaf == home.service_key_leaf else home.exhibit(leaf)
-
-
-def _signers(home: Home, leaf: str) -> Iterable[str]:
-    return (signature.keyid for signature in Envelope.parse(home.entry_bytes(leaf)).signatures)
 
 
 def _handovers(home: Home, ring: Keyring, since: int) -> Iterator[tuple[Exhibit, Exhibit]]:

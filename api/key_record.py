@@ -162,6 +162,7 @@ def rotate_log_key(home: Home, intake: Intake) -> list[Recorded]:
                 f"The log was handed over to the key {ring.log[-1][0]} by another process. Nothing was done; run the "
                 "command again, if that one is to be replaced too."
             )
+        ring.require(home.service.keyid, frozenset({"service"}), ring.size)  # it has to vouch, and to be replaced
         new = home.custody.next_log()
         recorded = []
         if new.keyid not in ring.keys:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from api.home import Home
 
 MAX_INDEX = 2**63 - 1
-FOUND = "The clip is from this recording. A re-played or re-sung copy is another recording, and is not found."
+FOUND = "The clip sounds like this recording, or a part of it does. A re-played or re-sung copy is not found."
 NOTHING = "No recording of this home sounds like the clip. A re-played copy is another recording, and is not found."
 
 

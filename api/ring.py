@@ -10,7 +10,7 @@ from ledger import store as ledger_store
 from ledger.database import reading
 from provenance import store
 from provenance.admission import Admitted, confirm
-from provenance.keyring import Keyring, folded
+from provenance.keyring import KINDS, Keyring, folded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,8 +61,18 @@ class Ring:
         return ring
 
 
+    def seen(self, drafts: Sequence[Draft], receipts: Sequence[Receipt]) -> None:
+        """Take note of statements that are durable; those about keys are read when they are needed."""
+        with self._mutex:
+            nothing_between = self._ring.size == receipts[0].index
+            if nothing_between and not any(each.statement.kind in KINDS for each in drafts):
+                self._ring = replace(self._ring, size=receipts[-1].index + 1)
+
+
 def _until(connection: Connection, ring: Keyring, size: int) -> Keyring:
     """Folds what was appended since, up to a size: statements about keys alone, no other changes a ring."""
+    if ring.size >= size:
+        return ring
     for index in store.entries_about_keys(connection, ring.size, size):
         entry = ledger_store.entry(connection, index)
         if entry is not None:

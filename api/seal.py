@@ -9,7 +9,7 @@ from io import BufferedReader
 from typing import TYPE_CHECKING
 
 from api.errors import UsageError
-from api.key_exhibits import keys_along
+from api.key_exhibits import keys_of, signers_of
 from fingerprint.audio import encode
 from fingerprint.digest import content_digest
 from fingerprint.media import LOSSLESS, MediaType
@@ -185,7 +185,7 @@ def made_by(draft: Draft) -> GenerationPredicate | EditPredicate:
 def _manifest_draft(home: Home, draft: Draft, entry: Exhibit, part: Part) -> ManifestDraft:
     made = made_by(draft)
     signer = home.signer_exhibit
-    key, *further = keys_along(home, draft.leaf_hash, signer.leaf_hash)
+    key, *further = keys_of(home, (*sorted(draft.signers), *signers_of(signer.envelope)))
     return ManifestDraft(
         title=f"Recording {made.recording_id}" if part.name == "mix" else f"{part.name}, recording {made.recording_id}",
         recording_id=made.recording_id,

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ledger.checkpoint import Checkpoint
@@ -94,10 +95,16 @@ class LastCheckpoint:
 
     def _size(self, note: bytes) -> int:
         try:
-            return Checkpoint.parse(Note.parse(note).text).size
+            return _size_of(note)
         except (NoteError, CheckpointError) as fault:
             raise LogDamagedError(
                 f"The file {self.path} should hold the newest checkpoint, but does not: {fault} "
                 "If you are certain that the database is not an older copy, remove the file; it "
                 "will be made again."
             ) from fault
+
+
+@lru_cache(maxsize=8)
+def _size_of(note: bytes) -> int:
+    """The size that a checkpoint states; every append asks for that of the one before."""
+    return Checkpoint.parse(Note.parse(note).text).size

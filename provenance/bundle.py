@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import rfc8785
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import FailFast, Field, StringConstraints, ValidationError
 
 from ledger.envelope import Envelope
 from ledger.errors import LedgerError
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FORMAT = "https://linernotes.org/evidence/v1"
 MAX_BUNDLE_BYTES = 64 * 1024 * 1024
+MAX_PARTS = 200_000
+"""Members and items, by the commas between them: read, each takes hundreds of bytes, and each may be a complaint."""
 MAX_TIMESTAMPS = 16
 _Base64 = Annotated[str, StringConstraints(max_length=200_000)]
 
@@ -53,9 +55,9 @@ class _Stamped(Document):
 
 class _Bundle(Document):
     format: Literal["https://linernotes.org/evidence/v1"]
-    entries: tuple[_Entry, ...]
-    openings: tuple[_Opening, ...]
-    timestamps: Annotated[tuple[_Stamped, ...], Field(max_length=MAX_TIMESTAMPS)] = ()
+    entries: Annotated[tuple[_Entry, ...], FailFast()]
+    openings: Annotated[tuple[_Opening, ...], FailFast()]
+    timestamps: Annotated[tuple[_Stamped, ...], FailFast(), Field(max_length=MAX_TIMESTAMPS)] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ class EvidenceBundle:
         """
         if len(data) > MAX_BUNDLE_BYTES:
             raise EvidenceError(f"The evidence has {len(data)} bytes; at most {MAX_BUNDLE_BYTES} are read.")
+        if (parts := data.count(b",")) > MAX_PARTS:
+            raise EvidenceError(f"The evidence has {parts} commas, and is made of at most {MAX_PARTS} parts.")
         try:
             document = _Bundle.model_validate_json(data)
             exhibits = tuple(Exhibit(_decode(e.envelope), e.tlog_proof.encode()) for e in document.entries)

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import rfc8785
-from pydantic import Field, ValidationError
+from pydantic import FailFast, Field, ValidationError
 
 from ledger import merkle
 from provenance.errors import CorpusError, TextError
@@ -156,7 +156,7 @@ class CorpusManifest(Document):
     title: Text
     source: Text
     licence: Identifier
-    items: tuple[CorpusItem, ...]
+    items: Annotated[tuple[CorpusItem, ...], FailFast()]
     roots: Roots
 
     @classmethod

@@ -67,10 +67,9 @@ REVOKERS: Final[Mapping[Role, frozenset[Role]]] = {
     "log": frozenset(),
 }
 """Roles of the keys that may revoke another key; always above its own, so that no two keys can revoke each other."""
-_ABOUT_KEYS = tuple(
-    f'"predicateType":"{TYPE_PREFIX}{kind.KIND}/v1"'.encode()
-    for kind in (KeyPredicate, RotationPredicate, RevocationPredicate)
-)
+KINDS: Final = frozenset(each.KIND for each in (KeyPredicate, RotationPredicate, RevocationPredicate))
+"""The kinds of statements that change a ring."""
+_ABOUT_KEYS = tuple(f'"predicateType":"{TYPE_PREFIX}{kind}/v1"'.encode() for kind in sorted(KINDS))
 """How RFC 8785 writes the kinds that change a ring; within a text, the quotation marks would have backslashes."""
 
 

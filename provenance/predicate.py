@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints
 
 from provenance.disclosure import Commitment  # noqa: TC001 - pydantic resolves annotations at run time
 from provenance.identity import Digest, DigestText, Moment
@@ -262,7 +262,7 @@ class ModelPredicate(Predicate):
 
     model_id: Identifier
     architecture: Text
-    files: tuple[WeightFile, ...]
+    files: Annotated[tuple[WeightFile, ...], FailFast()]
     weights_digest: DigestText
     card_digest: DigestText
     corpus: LeafHash | Literal[""]
@@ -294,7 +294,7 @@ class Content(Document):
     content_digest: DigestText
     score_digest: DigestText
     fingerprint: Fingerprint
-    files: tuple[File, ...]
+    files: Annotated[tuple[File, ...], FailFast()]
     notes: Count
 
 
@@ -465,7 +465,7 @@ class ErasurePredicate(Predicate):
     KNOWN: ClassVar[dict[str, Known]] = {"of": "proven", "fields": "measured"}
 
     of: LeafHash
-    fields: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=32)]
+    fields: Annotated[tuple[Identifier, ...], FailFast(), Field(min_length=1, max_length=32)]
 
 
 AnyPredicate = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from provenance.errors import TextError
@@ -108,7 +108,7 @@ class ErasureAsked(Asked):
     """
 
     name: Annotated[Short, Field(min_length=1)]
-    fields: Annotated[list[Short], Field(max_length=32)] = []
+    fields: Annotated[list[Short], FailFast(), Field(max_length=32)] = []
 
 
 class EditFields(Asked):

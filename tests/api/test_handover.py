@@ -14,7 +14,7 @@ import pytest
 from api.home import Home
 from api.integrity import fsck
 from api.key_record import rotate_log_key, rotate_service_key, rotation
-from api.key_statements import registration_statement, rotation_statement
+from api.key_statements import registration_statement, revocation_statement, rotation_statement
 from api.registration import party_statement
 from api.settings import Settings
 from api.signing import leaf_of, signed
@@ -25,7 +25,7 @@ from ledger.errors import KeyFileError, RolledBackError, SuccessionError, WrongL
 from ledger.key_file import load_key
 from ledger.keys import Ed25519Signer
 from ledger.note import Note, NoteVerifier
-from provenance.errors import ProvenanceError, ReplacedKeyError, RotationError
+from provenance.errors import ProvenanceError, ReplacedKeyError, RevokedKeyError, RotationError
 from provenance.handover import succession_of
 from tests.api.replacing import STEPS
 
@@ -219,6 +219,18 @@ def test_a_log_is_handed_over_in_no_other_way(home: Home) -> None:
     with pytest.raises(ProvenanceError):
         intake.hand_over(signed(turned.to_bytes(), old, new), new)
     require_sound(home)
+
+
+def test_a_home_whose_service_key_is_ended_hands_nothing_over(home: Home) -> None:
+    """Nobody could vouch for the new key, nor sign anything afterwards: an owner's key has to come first."""
+    intake, registration = Intake(home), home.ring.now().keys[home.service.keyid].leaf_hash
+    ended = revocation_statement(home.service.keyid, registration, "ceased")
+    intake.submit([signed(ended.to_bytes(), home.service)])
+    for replace_ in (rotate_log_key, rotate_service_key):
+        with pytest.raises(RevokedKeyError):
+            replace_(home, intake)
+    assert {path.name for path in (home.root / "keys").glob("*.pem")} == {"log.pem", "service.pem"}
+    assert fsck(home).problems == ()
 
 
 def test_the_old_service_key_signs_nothing_after_a_handover(home: Home) -> None:

@@ -27,6 +27,8 @@ def test_the_file_is_read_and_the_environment_wins(home, monkeypatch) -> None:
         ("device = 'quantum'", "device"),
         ("surprise = 1", "surprise"),
         ("= 1", "TOML"),
+        ("a = " + "[" * 2_000, "TOML"),
+        ("a = " + "9" * 5_000, "TOML"),
         ("max_upload_bytes = 0", "max_upload"),
     ],
 )

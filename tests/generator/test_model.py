@@ -251,6 +251,13 @@ def test_what_waits_or_never_ends_is_refused(model: Path, name: str) -> None:
         verify_weights(model)
 
 
+def test_a_network_that_its_weights_cannot_fill_is_not_built(model: Path) -> None:
+    """A card of two kilobytes could describe one of twenty gigabytes."""
+    change_card(model, ("architecture", "layers"), 64)
+    with pytest.raises(ModelError, match=r"describes a network of \d+ numbers, and its weights hold 2782080"):
+        load_model(model)
+
+
 def test_folders_without_a_card_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelCardError, match="cannot be read"):
         read_card(tmp_path)

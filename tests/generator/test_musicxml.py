@@ -322,6 +322,25 @@ def test_impossible_values_are_refused(content: str) -> None:
         one_bar(content)
 
 
+@pytest.mark.parametrize(("limit", "says"), [("MAX_TAGS", "tags; up to 3"), ("MAX_ATTRIBUTES", "attributes; up to 3")])
+def test_documents_that_would_fill_the_memory_are_not_built(
+    limit: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few kilobytes that unpack to millions of empty elements once took gigabytes."""
+    monkeypatch.setattr(musicxml, limit, 3)
+    with pytest.raises(ScoreError, match=says):
+        read_musicxml(document(part("<a b='1' c='2'/><d e='3' f='4'/>")))
+
+
+def test_archives_that_mxl_does_not_have_are_refused() -> None:
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w", method) as archive:
+            archive.writestr("META-INF/container.xml", CONTAINER)
+        with pytest.raises(ScoreError, match="compressed otherwise"):
+            read_musicxml(made.getvalue())
+
+
 def test_large_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(musicxml, "MAX_FILE_BYTES", 100)
     file = tmp_path / "large.mxl"

@@ -213,3 +213,9 @@ def test_what_cannot_be_written_is_refused(word: str) -> None:
         Policy((TrustedLog(log_verifier(0), word),))
     with pytest.raises(PolicyError, match="is no witness or group"):
         Policy((), (), "nobody")
+
+
+def test_a_text_that_no_octets_stand_for_is_refused() -> None:
+    assert Policy.parse("quorum none\n# \udcff\n") == Policy(())
+    with pytest.raises(PolicyError, match="half of a character"):
+        Policy.parse("quorum none\n# \ud800\n")

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -197,20 +198,34 @@ def test_a_server_that_crashes_under_load_loses_nothing(
 
 
 def test_what_a_crash_is_said_to_have_undone_is_not_there(server: Server, empty: Engine, tmp_path: Path) -> None:
-    crowd = crowd_on(empty, tmp_path)
-    processes = crowd.start("one", "two", "three", threads=2, quits=True)
-    until_more(crowd, 20)
-    server.stop("immediate")
-    server.start()
-    assert [process.wait(_PATIENCE_SECONDS) for process in processes] == [9] * 3
+    crowd, names = crowd_on(empty, tmp_path), ("one", "two", "three")
+    processes = dict(zip(names, crowd.start(*names, threads=2, quits=True), strict=True))
+    try:
+        until_more(crowd, 20)
+        server.stop("immediate")
+        before = acknowledged(crowd)
+        server.start()
+        for name, process in processes.items():  # it gives up, or was in doubt and finds that all is well
+            until(lambda n=name, p=process: p.poll() is not None or acknowledged(crowd)[n] > before[n])
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
     crowd.require_sound()
-    assert len(crowd.account().final) == 3
+
+
+def acknowledged(crowd: Crowd) -> Counter[str]:
+    return Counter(wish.name for wish in crowd.account().receipts)
 
 
 def until_more(crowd: Crowd, count: int) -> None:
     """Waits until as many more appends were acknowledged."""
     goal = len(crowd.account().receipts) + count
+    until(lambda: len(crowd.account().receipts) >= goal)
+
+
+def until(happened: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while len(crowd.account().receipts) < goal:
-        assert time.monotonic() < deadline, crowd.account().faults
+    while not happened():
+        assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -232,6 +232,11 @@ def test_an_archive_of_too_many_files_or_folders_is_refused(tmp_path, monkeypatc
     archive.unpack(write_zip(tmp_path / "c.zip", [("1/2/3/4", b"")]), tmp_path / "out")
 
 
+def test_a_directory_of_absurd_size_is_not_read(good: Path, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(archive, "MAX_DIRECTORY_BYTES", 100)
+    refused(good, tmp_path / "out", "its directory says that it has")
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 @given(st.data())
 def test_any_altered_byte_is_refused_or_changes_no_content(good: Path, tmp_path_factory, data: st.DataObject) -> None:

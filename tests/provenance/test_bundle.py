@@ -3,11 +3,13 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.keys import Ed25519Signer
 from ledger.note import NoteSigner
 from ledger.proof import TlogProof
+from provenance import bundle as bundle_module
 from provenance.bundle import (
     MAX_BUNDLE_BYTES,
     MAX_TIMESTAMPS,
@@ -85,3 +87,18 @@ def test_a_bundle_of_absurd_size_is_refused() -> None:
 def test_an_entry_that_is_no_envelope_is_explained() -> None:
     with pytest.raises(EvidenceError, match="cannot be read"):
         Exhibit(b"not an envelope", PROOF).statement()
+
+
+def test_evidence_of_very_many_parts_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few megabytes of commas once took gigabytes: every part that is wrong was a complaint of its own."""
+    monkeypatch.setattr(bundle_module, "MAX_PARTS", 100)
+    with pytest.raises(EvidenceError, match="102 commas"):
+        EvidenceBundle.parse(b'{"format":"x","entries":[' + b",".join([b"1"] * 102) + b"]}")
+
+
+def test_of_many_faults_one_is_told() -> None:
+    data = b'{"format":"https://linernotes.org/evidence/v1","openings":[],"entries":[%s]}' % b",".join([b"1"] * 1000)
+    with pytest.raises(EvidenceError, match=r"entries\.0") as refused:
+        EvidenceBundle.parse(data)
+    assert isinstance(refused.value.__cause__, ValidationError)
+    assert refused.value.__cause__.error_count() == 1

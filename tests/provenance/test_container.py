@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fingerprint.media import M4A_FILE_TYPE
+from provenance import container
 from provenance.container import (
     FLAC,
     M4A,
@@ -194,6 +195,28 @@ def test_an_auxiliary_box_has_to_be_where_it_is_said_to_be() -> None:
 def test_other_fields_around_the_store_are_refused(file: io.BytesIO) -> None:
     with pytest.raises(CarrierError):
         store_in_mp4(file)
+
+
+@pytest.mark.parametrize("size", [8, 23])
+def test_a_store_box_that_ends_within_its_own_header_is_none(size: int) -> None:
+    with (
+        io.BufferedReader(mp4(size.to_bytes(4) + b"uuid" + C2PA)) as file,
+        pytest.raises(CarrierError, match="has 0 C2PA"),
+    ):
+        store_in_mp4(file)
+
+
+def test_a_file_of_very_many_parts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container, "_MOST_PARTS", 10)
+    wav = b"RIFF\0\0\0\0WAVE" + (b"LIST" + bytes(4)) * 11
+    tag = b"ID3\4\0\0\0\0\1\0" + (b"TXXX" + bytes(6)) * 11
+    for find in (
+        lambda: store_in_mp4(mp4(*[box(b"free", b"")] * 11)),
+        lambda: store_excluded_from_hash(io.BytesIO(wav), WAV, 0, 0),
+        lambda: store_excluded_from_hash(io.BytesIO(tag), MP3, 0, 0),
+    ):
+        with pytest.raises(CarrierError, match="more than 10 parts"):
+            find()
 
 
 @given(st.binary(max_size=200))

@@ -21,6 +21,11 @@ def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     )
 
 
+@pytest.mark.parametrize("shape", [NetworkShape(), NetworkShape(6, 3, 1, 7, 300)])
+def test_the_size_of_a_network_is_known_without_it(shape: NetworkShape) -> None:
+    assert shape.parameters == sum(weight.numel() for weight in QuartetNetwork(shape).parameters())
+
+
 @torch.inference_mode()
 def test_step_by_step_agrees_with_all_at_once(small_network: QuartetNetwork, inputs: tuple[torch.Tensor, ...]) -> None:
     whole = small_network(*inputs)
