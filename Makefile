@@ -1,4 +1,4 @@
-.PHONY: setup demo test check bench serve lock
+.PHONY: setup demo test check bench soak serve lock
 RUN := .venv/bin/
 
 setup: .venv/ready
@@ -12,6 +12,8 @@ check: setup
 	@$(RUN)ruff format --check . && $(RUN)ruff check . && $(RUN)mypy && $(RUN)lint-imports
 bench: setup
 	@$(RUN)python -m bench
+soak: setup
+	@$(RUN)python -m tests.soak
 serve: setup
 	@$(RUN)linernotes serve
 lock:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ledger import fsck as ledger_fsck
+from ledger import store as log_store
+from ledger.database import appending
 from ledger.envelope import Envelope
 from ledger.errors import LedgerError
 from ledger.fsck import FsckReport, Problem
@@ -59,7 +61,8 @@ def rebuild(home: Home) -> tuple[int, bool]:
         The number of entries folded, and whether the rows are the same as before.
     """
     folded = 0
-    with home.writing() as connection:
+    with appending(home.engine) as connection:
+        log_store.lock(connection)  # or entries come meanwhile, whose rows are folded twice or not at all
         before = store.projection_rows(connection)
         store.clear_projections(connection)
         for entry in home.log.entries():

@@ -60,7 +60,6 @@ class Ring:
         confirm(signed, ring, first)
         return ring
 
-
     def seen(self, drafts: Sequence[Draft], receipts: Sequence[Receipt]) -> None:
         """Take note of statements that are durable; those about keys are read when they are needed."""
         with self._mutex:

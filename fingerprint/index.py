@@ -116,10 +116,11 @@ class Index:
         """
         segments = store.segments(connection)
         start = segments[-1].end if segments else 0
-        end = store.end_address(connection)
+        unsealed = list(store.fingerprints_from(connection, start))
+        end = unsealed[-1].end + 1 if unsealed else start  # of these: on PostgreSQL more may come meanwhile
         if end - start < SEAL_ITEMS:
             return False
-        postings = _sorted_postings(list(store.fingerprints_from(connection, start)))
+        postings = _sorted_postings(unsealed)
         # Smaller neighbours are merged in, so that the number of segments grows slowly.
         while segments and segments[-1].postings <= 2 * len(postings) <= _MAX_SEGMENT_POSTINGS:
             neighbour = segments.pop()

@@ -118,8 +118,9 @@ def fingerprints_from(connection: Connection, address: int) -> Iterator[StoredFi
     """The fingerprints that begin at or behind an address, in order."""
     query = select(FINGERPRINT).where(FINGERPRINT.c.start_address >= address)
     ordered = query.order_by(FINGERPRINT.c.start_address)
-    for row in connection.execute(ordered, execution_options={"yield_per": _ROWS_AT_ONCE}):
-        yield _stored(row)
+    with connection.execute(ordered, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
+        for row in rows:
+            yield _stored(row)
 
 
 def fingerprints_at(connection: Connection, addresses: Iterable[int]) -> list[StoredFingerprint]:

@@ -1,5 +1,6 @@
 """Files that are on the disk when a function returns, and one way to change a file that need not be."""
 
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -58,7 +59,8 @@ def overwrite(path: Path, data: bytes) -> None:
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        os.pwrite(descriptor, data, 0)
+        if os.pwrite(descriptor, data, 0) != len(data):
+            raise OSError(errno.EIO, "it was written in part", str(path))
     finally:
         os.close(descriptor)
 

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -152,6 +152,11 @@ def _load(path: Path, passphrase: Passphrase | None) -> Ed25519Signer:
     secret = _secret_for(path, data, passphrase)
     try:
         key = serialization.load_pem_private_key(data, password=secret)
+    except InternalError as fault:  # of a key of another kind, and of the wrong length: what it says is for itself
+        raise KeyFileError(
+            f"The key file {path} holds a key that cannot be set up: it is damaged, or of another kind than Ed25519. "
+            "Restore it from its backup; a lost key cannot be made again."
+        ) from fault
     except (ValueError, TypeError, UnsupportedAlgorithm) as fault:
         if secret is not None:
             raise PassphraseError(

@@ -67,7 +67,10 @@ class LastCheckpoint:
             if before is not None and self._size(before) >= self._size(note):
                 return
             if before is not None and len(before) == len(note) <= _SECTOR_BYTES:
-                overwrite(self.path, note)
+                try:
+                    overwrite(self.path, note)
+                except OSError:  # which may have left a mixture of the two
+                    replace(self.path, note, mode=_MODE)
             else:
                 replace(self.path, note, mode=_MODE)
 

@@ -375,6 +375,11 @@ class Log:
                     f"at most {self._max_entry_bytes}; put the large part into a file and state "
                     "its digest. Nothing was appended."
                 )
+        if idempotency_key is not None and not idempotency_key.isprintable():
+            raise EntryError(
+                f"The idempotency key {shown(idempotency_key)} holds characters that cannot be printed, which not "
+                "every database stores; a random UUID is a good one. Nothing was appended."
+            )
         if idempotency_key is not None and not 0 < len(idempotency_key) <= MAX_IDEMPOTENCY_KEY_CHARACTERS:
             raise EntryError(
                 f"The idempotency key {shown(idempotency_key)} has {len(idempotency_key)} characters, where 1 to "

@@ -44,6 +44,9 @@ _SHA256 = "2.16.840.1.101.3.4.2.1"
 _GRANTED = bytes.fromhex("3003020100")
 """PKIStatusInfo of a token that was given: a kept token has no response around it any more."""
 
+_UNREADABLE = (ValueError, TypeError, InvalidVersion)
+"""What the libraries raise about certificates that are none, some of it only when a part is asked for."""
+
 _REASON = re.compile(r'reason: "([^"]+)"')
 _VERIFY_ERROR = re.compile(r"Verify error: ([^\"]+)")
 
@@ -112,7 +115,7 @@ class TsaRoots:
         try:
             certificates = tuple(dict.fromkeys(load_pem_x509_certificates(pem)))
             roots = tuple(one for one in certificates if one.subject == one.issuer)  # names are read only now
-        except (ValueError, InvalidVersion) as fault:
+        except _UNREADABLE as fault:
             raise TimeStampError(
                 f"The time-stamping roots are not certificates in PEM ({shown(str(fault))}); get the root certificate "
                 "of your time-stamping authority from its own site."
@@ -212,7 +215,7 @@ def _read(token: bytes) -> tuple[TimeStamp, TimeStampResponse]:
     try:
         response = decode_timestamp_response(encode(SEQUENCE, _GRANTED, signed.in_order))
         return _stamp(token, response.tst_info, load_der_x509_certificate(signed.signer)), response
-    except (ValueError, InvalidVersion) as fault:
+    except _UNREADABLE as fault:
         raise TimeStampError(
             f"The time stamp cannot be read: {shown(str(fault))}. Get the original time stamp again."
         ) from fault

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
@@ -175,7 +175,7 @@ def _check_profile(signer: x509.Certificate, path: Path) -> None:
     """Check what C2PA 2.4, 14.5.1 and the engines ask of a claim signer's certificate."""
     try:
         extensions = signer.extensions
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise CredentialError(f"The certificate of {_name(signer)} in {path} is malformed: {error}.") from error
     usage = _extension(extensions, x509.KeyUsage)
     purposes = _extension(extensions, x509.ExtendedKeyUsage)
@@ -337,7 +337,7 @@ def _certificates(data: bytes, path: Path) -> list[x509.Certificate]:
         chain = x509.load_pem_x509_certificates(data)
         for certificate in chain:
             _read_through(certificate)
-    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise CredentialError(
             f"{path} does not hold certificates in PEM: {error}. Give a file of -----BEGIN CERTIFICATE----- blocks."
         ) from error
@@ -361,6 +361,8 @@ def _private_key(data: bytes, path: Path) -> _PrivateKey:
             f"The private key {path} is encrypted, and there is nobody to ask for its password. Give it decrypted, "
             "readable by its owner only."
         ) from error
+    except InternalError as error:  # of the wrong length for its kind: what it says is for itself
+        raise CredentialError(f"{path} holds a private key that cannot be set up: it is damaged.") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise CredentialError(f"{path} does not hold a private key in PEM: {error}.") from error
     if not isinstance(key, _PrivateKey):

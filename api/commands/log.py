@@ -105,6 +105,14 @@ def upgrade() -> None:
 
 
 @db.command()
+def roles() -> None:
+    """Print the statements that give the roles of PostgreSQL their rights, for psql."""
+    from migrations.roles import script
+
+    sys.stdout.write(script())
+
+
+@db.command()
 def rebuild() -> None:
     """Drop the projections and fold the log again."""
     from api.integrity import rebuild as fold

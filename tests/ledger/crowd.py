@@ -128,7 +128,7 @@ class Crowd:
         Everything that was acknowledged is where the receipt says; nothing is there twice, or in part; what was
         refused for certain is not there; indices are contiguous; and nothing is found by fsck.
         """
-        complaints = self.complaints.read_text()
+        complaints = self.complaints.read_text() if self.complaints.exists() else ""
         assert "Exception in thread" not in complaints, complaints
         engine = open_engine(self.database)
         log = Log(engine, SIGNER, last_checkpoint=self.memory)

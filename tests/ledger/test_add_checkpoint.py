@@ -14,7 +14,7 @@ from ledger.encoding import MAX_NUMBER
 from ledger.errors import AddCheckpointError, SignatureError
 from ledger.keys import Ed25519Signer
 from ledger.merkle import MAX_PATH_HASHES
-from ledger.note import MAX_NOTE_BYTES, Note, NoteSigner, Signature
+from ledger.note import MAX_NOTE_BYTES, MAX_SIGNATURES, Note, NoteSigner, Signature
 
 LOG = NoteSigner("example.com/log", Ed25519Signer(Ed25519PrivateKey.from_private_bytes(bytes(32))))
 WITNESS = Cosigner("witness.example/w1", Ed25519Signer(Ed25519PrivateKey.from_private_bytes(b"w" * 32)))
@@ -160,7 +160,7 @@ def answers() -> list[tuple[bytes, type[Exception]]]:
         (zero.format().encode(), SignatureError),
         (plain.format().encode(), SignatureError),
         (f"more\n\n{WITNESS.cosign(longer, 5).format()}".encode(), SignatureError),
-        (good.encode() * 65, AddCheckpointError),
+        (good.encode() * (MAX_SIGNATURES + 1), AddCheckpointError),
     ]
 
 

@@ -84,6 +84,13 @@ def test_idempotency_keys_have_a_length(log: Log, key: str) -> None:
     assert log.size() == 0
 
 
+@pytest.mark.parametrize("key", ["a\0b", "\ud800", "a\nb"])
+def test_idempotency_keys_can_be_printed(log: Log, key: str) -> None:
+    with pytest.raises(EntryError, match="cannot be printed"):
+        log.append([b"a"], idempotency_key=key)
+    assert log.size() == 0
+
+
 def test_one_key_twice_in_one_batch(log: Log, integrator: Integrator) -> None:
     batch = [wish(b"a", key="k"), wish(b"b"), wish(b"a", key="k"), wish(b"c", key="k")]
     integrator.commit(batch)
