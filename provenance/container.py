@@ -118,7 +118,7 @@ def _store_in_wav(file: BinaryIO) -> tuple[int, int]:
 def _store_in_id3(file: BinaryIO) -> tuple[int, int]:
     """Return offset and size of the object in the one GEOB frame for a manifest store (ID3v2.3, ID3v2.4)."""
     header = _read_at(file, 0, _ID3_HEADER_BYTES)
-    if header[:3] != b"ID3" or header[3] not in {3, 4} or header[5]:
+    if len(header) < _ID3_HEADER_BYTES or header[:3] != b"ID3" or header[3] not in {3, 4} or header[5]:
         raise CarrierError("the file does not begin with a plain ID3v2.3 or ID3v2.4 tag")
     end = _ID3_HEADER_BYTES + _syncsafe(header[6:10])
     found: list[tuple[int, int]] = []
@@ -127,6 +127,8 @@ def _store_in_id3(file: BinaryIO) -> tuple[int, int]:
     while at + _ID3_HEADER_BYTES <= end:
         _require_few(next(parts))
         frame = _read_at(file, at, _ID3_HEADER_BYTES)
+        if len(frame) < _ID3_HEADER_BYTES:
+            raise CarrierError("the file ends within its ID3 tag")
         if frame[:4] == bytes(4):
             break  # padding
         size = _syncsafe(frame[4:8]) if header[3] == 4 else int.from_bytes(frame[4:8])  # noqa: PLR2004 - the version

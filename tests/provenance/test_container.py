@@ -140,6 +140,8 @@ def test_a_store_in_a_tag_is_its_object(media_type: str, version: int) -> None:
         id3(geob(b"store!", mime=b"image/png")),
         id3(geob(b"store!"), flags=0x80),
         id3(geob(b"store!"), version=2),
+        io.BytesIO(id3(geob(b"store!")).getvalue()[:14]),
+        io.BytesIO(b"ID3"),
         io.BytesIO(b"fLaC store!"),
         io.BytesIO(b""),
     ],
