@@ -1,4 +1,4 @@
-.PHONY: setup demo test check bench soak serve lock
+.PHONY: setup demo test check bench soak serve lock fuzz
 RUN := .venv/bin/
 
 setup: .venv/ready
@@ -18,3 +18,5 @@ serve: setup
 	@$(RUN)linernotes serve
 lock:
 	@sh scripts/lock.sh
+fuzz: setup
+	@$(RUN)python -m fuzz

@@ -176,7 +176,7 @@ def decided_again(facts: bytes, verdict: bytes) -> tuple[Literal["pass", "fail",
     """
     try:
         document = json.loads(verdict)
-        asked, before, version = document["question"], document["verdict"], document["policy_version"]
+        asked, before, version = document["question"], document["verdict"], str(document["policy_version"])
         question = parse_question(
             asked["use"],
             asked["territory"],
@@ -186,7 +186,7 @@ def decided_again(facts: bytes, verdict: bytes) -> tuple[Literal["pass", "fail",
             outlet=asked["outlet"],
         )
         closure = closure_from_document(facts)
-    except (ValueError, KeyError, TypeError, LicensingError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, LicensingError) as error:
         return "fail", f"the verdict or the facts behind it cannot be read: {error}"
     try:
         policy = shipped_policy(version)

@@ -87,7 +87,7 @@ def load(file: BinaryIO) -> bytes:
             "tags. Cut it into shorter files."
         )
     file.seek(0)
-    return file.read(MAX_BYTES)
+    return file.read(size)
 
 
 def read_stream(data: bytes) -> Stream:

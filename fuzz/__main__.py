@@ -57,7 +57,7 @@ def main() -> int:
         return _replay(options.replay, *options.targets)
     if importlib.util.find_spec("atheris") is None:
         print(
-            "atheris is not installed: `make setup` installs it where it has a wheel. Nothing was tried.",
+            "atheris is not installed: pip install atheris. Nothing was tried.",
             file=sys.stderr,
         )
         return 2

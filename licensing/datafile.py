@@ -154,7 +154,7 @@ def parse(text: str, where: str, error: type[LicensingError] = DataFileError) ->
     """
     try:
         return Table(tomllib.loads(text), where, error)
-    except tomllib.TOMLDecodeError as problem:
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise error(f"{where} is not TOML: {problem}. Correct the file.") from problem
 
 

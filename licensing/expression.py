@@ -21,6 +21,8 @@ from license_expression import (  # type: ignore[import-untyped]  # it ships no 
 
 REFERENCE = re.compile(r"(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
 _UNLISTED = Licensing()
+_NO_EXPRESSION = (ExpressionError, AssertionError, LookupError, TypeError, RecursionError)
+"""What the parser raises for text that is none: some of it is not meant to reach a caller."""
 
 
 @unique
@@ -52,9 +54,9 @@ def structure(expression: str) -> str | Compound | None:
     """
     try:
         parsed = _UNLISTED.parse(expression)
-    except ExpressionError:
+        return None if parsed is None else _structure(parsed)
+    except _NO_EXPRESSION:
         return None
-    return None if parsed is None else _structure(parsed)
 
 
 def normal_form(text: str) -> str | None:
@@ -65,9 +67,9 @@ def normal_form(text: str) -> str | None:
     references = tuple(sorted(set(REFERENCE.findall(text))))
     try:
         parsed = _licensing(references).parse(text, validate=True, strict=True)
-    except ExpressionError:
+        return None if parsed is None else str(parsed.render())
+    except _NO_EXPRESSION:
         return None
-    return None if parsed is None else str(parsed.render())
 
 
 def _structure(node: Any) -> str | Compound:
