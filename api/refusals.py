@@ -71,6 +71,10 @@ def answer(problem: Problem, home: Home, headers: dict[str, str] | None = None) 
     headers = headers or {}
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "5"
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        headers["Connection"] = (
+            "close"  # the server hangs up after a defect; a client that reuses it would lose a request
+        )
     shown = problem.model_copy(update={"detail": outward(problem.detail, home)})
     return Response(shown.model_dump_json(), problem.status, headers, MEDIA_TYPE)
 

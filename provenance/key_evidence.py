@@ -157,7 +157,8 @@ class KeyEvidence:
 def _under_one_checkpoint(bundle: EvidenceBundle) -> tuple[bytes, Sequence[tuple[TlogProof, Exhibit]]]:
     """Return the newest checkpoint of a bundle, and what is proven under it, in log order.
 
-    Entries under other checkpoints belong to handovers, and say nothing that these do not.
+    Entries under other checkpoints belong to handovers, and come once more under this one. One that does not would
+    go unread: a bundle in which a single bit of a revocation's checkpoint is wrong would say nothing of it.
     """
     if len(bundle.exhibits) > MAX_STATEMENTS:
         raise EvidenceError(f"it holds {len(bundle.exhibits)} statements, and at most {MAX_STATEMENTS} are read")
@@ -167,6 +168,9 @@ def _under_one_checkpoint(bundle: EvidenceBundle) -> tuple[bytes, Sequence[tuple
         raise EvidenceError("it holds nothing")
     newest = max(notes, key=lambda note: Checkpoint.parse(Note.parse(note).text).size)
     entries = [(proof, exhibit) for proof, exhibit in proofs if proof.checkpoint_note == newest]
+    unread = {exhibit.leaf_hash for _, exhibit in proofs} - {exhibit.leaf_hash for _, exhibit in entries}
+    if unread:
+        raise EvidenceError(f"it does not show of {', '.join(sorted(unread))} that the newest checkpoint covers it")
     indices = [proof.index for proof, _ in entries]
     if indices != sorted(set(indices)):
         raise EvidenceError("its statements are not in the order of the log")

@@ -72,6 +72,16 @@ def test_a_defect_of_ours(
     assert "internal detail" in caplog.text
 
 
+def test_nothing_is_lost_that_is_asked_after_a_defect(
+    home: Home, everything: httpx.Client, problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _broken(home, monkeypatch, RuntimeError("internal detail"))
+    for _ in range(20):
+        response = everything.get("/healthz")
+        assert (response.status_code, response.headers["connection"]) == (500, "close")
+        problem(everything.get("/"), 404)
+
+
 @pytest.mark.parametrize(
     ("error", "status", "told"),
     [

@@ -280,6 +280,20 @@ def test_what_is_no_evidence_of_keys(stolen: KeyWorld) -> None:
             KeyEvidence.open(rubbish)
 
 
+def test_no_statement_goes_unread(stolen: KeyWorld) -> None:
+    """The checkpoint of the revocation alone is changed by one bit, so it is no longer the one of the others."""
+    data = stolen.evidence()
+    entries = document(data)["entries"]
+    revoked = next(place for place, each in enumerate(entries) if b"revocation/v1" in payload(each))
+    proof = entries[revoked]["tlog_proof"]
+    at = proof.rindex("=") - 20
+    changed = entries[revoked] | {"tlog_proof": proof[:at] + ("A" if proof[at] != "A" else "B") + proof[at + 1 :]}
+    with pytest.raises(EvidenceError, match="does not show of [0-9a-f]{64} that the newest checkpoint covers it"):
+        KeyEvidence.open(
+            rfc8785.dumps(document(data) | {"entries": [*entries[:revoked], changed, *entries[revoked + 1 :]]})
+        )
+
+
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, KeyWorld]:
     world = KeyWorld(path=tmp_path_factory.mktemp("sound") / "log.db")
