@@ -163,7 +163,7 @@ def _under_one_checkpoint(bundle: EvidenceBundle) -> tuple[bytes, Sequence[tuple
     if len(bundle.exhibits) > MAX_STATEMENTS:
         raise EvidenceError(f"it holds {len(bundle.exhibits)} statements, and at most {MAX_STATEMENTS} are read")
     proofs = [(TlogProof.parse(exhibit.tlog_proof), exhibit) for exhibit in bundle.exhibits]
-    notes = {proof.checkpoint_note for proof, _ in proofs}
+    notes = dict.fromkeys(proof.checkpoint_note for proof, _ in proofs)
     if not notes:
         raise EvidenceError("it holds nothing")
     newest = max(notes, key=lambda note: Checkpoint.parse(Note.parse(note).text).size)
