@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-import rfc8785
-
 from ledger.encoding import decode_base64, encode_base64
 from ledger.errors import EnvelopeError, SignatureError, shown
 from ledger.keys import Signer, Verifier
@@ -83,7 +81,7 @@ class Envelope:
         """
         _require_length(len(data))
         try:
-            document: _Json = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates)
+            document: _Json = json.loads(data)
         except (ValueError, RecursionError) as fault:
             raise EnvelopeError(
                 f"The envelope {shown(data)} is not JSON in UTF-8: {fault}; get the original bytes again."
@@ -98,6 +96,7 @@ class Envelope:
             tuple(_signature(item) for item in signatures),
         )
         if envelope.to_bytes() != data:
+            json.loads(data, object_pairs_hook=_no_duplicates)
             raise EnvelopeError(
                 f"The envelope {shown(data)} is not in its RFC 8785 form: somebody wrote it "
                 "again. Get the original bytes; only they have the leaf hash that was logged."
@@ -111,17 +110,14 @@ class Envelope:
             EnvelopeError: The envelope is longer than `MAX_ENVELOPE_BYTES`, or its texts cannot
                 be written as JSON.
         """
+        signatures = ",".join(
+            f'{{"keyid":{_quoted(each.keyid)},"sig":"{encode_base64(each.sig)}"}}' for each in self.signatures
+        )
+        payload_type = _quoted(self.payload_type)
+        text = f'{{"payload":"{encode_base64(self.payload)}","payloadType":{payload_type},"signatures":[{signatures}]}}'
         try:
-            data = rfc8785.dumps(
-                {
-                    "payload": encode_base64(self.payload),
-                    "payloadType": self.payload_type,
-                    "signatures": [
-                        {"keyid": signature.keyid, "sig": encode_base64(signature.sig)} for signature in self.signatures
-                    ],
-                }
-            )
-        except rfc8785.CanonicalizationError as fault:
+            data = text.encode()
+        except UnicodeEncodeError as fault:
             raise EnvelopeError(
                 f"The payload type {shown(self.payload_type)} or a key ID cannot be written as "
                 f"JSON: {fault}; use plain text."
@@ -176,6 +172,11 @@ def verify(envelope: Envelope, verifier: Verifier, payload_type: str = PAYLOAD_T
     for signature in signatures:
         verifier.verify(message, signature)
     return envelope.payload
+
+
+def _quoted(text: str) -> str:
+    """Returns a text as RFC 8785 writes it, which is how this encoder does."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _signature(document: _Json) -> EnvelopeSignature:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, FailFast, Field, PlainSerializer, StringConstraints
 
 from provenance.disclosure import Commitment  # noqa: TC001 - pydantic resolves annotations at run time
 from provenance.identity import Digest, DigestText, Moment
@@ -19,12 +19,15 @@ from provenance.identity import Digest, DigestText, Moment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pydantic import GetCoreSchemaHandler
     from pydantic.fields import FieldInfo
+    from pydantic_core import CoreSchema
 
 TYPE_PREFIX = "https://linernotes.org/"
 MAX_SAFE_INTEGER = 2**53 - 1
 
 Known = Literal["declared", "measured", "proven", "estimated"]
+KnownMap = Annotated[dict[str, Known], PlainSerializer(lambda known: dict(sorted(known.items())))]
 Role = Literal["log", "service", "party", "c2pa", "witness", "owner"]
 """What signatures by a key may mean; `docs/keys.md` says which statements each of them may sign."""
 Text = Annotated[str, StringConstraints(max_length=2_000)]
@@ -37,9 +40,28 @@ LeafHash = Annotated[DigestText, _LINK]
 
 
 class Document(BaseModel):
-    """A frozen wire document: no unknown members, no coercion, no floats."""
+    """A frozen wire document: no unknown members, no coercion, no floats; its members are written in RFC 8785 order."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_by_name=True, serialize_by_alias=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Sort the members: a model is written in the order of its schema."""
+        schema = handler(source)
+        if schema["type"] == "model" and schema["schema"]["type"] == "model-fields":
+            fields = schema["schema"]["fields"]
+            schema["schema"]["fields"] = dict(
+                sorted(fields.items(), key=lambda field: str(field[1].get("serialization_alias", field[0])))
+            )
+        return schema
+
+    def to_bytes(self) -> bytes:
+        """Return the RFC 8785 form of this document.
+
+        Raises:
+            PydanticSerializationError: A text holds half a character.
+        """
+        return self.__pydantic_serializer__.to_json(self)
 
 
 class File(Document):
@@ -106,7 +128,7 @@ class Predicate(Document):
 
     statement_id: Identifier
     time: Moment
-    known: dict[str, Known]
+    known: KnownMap
 
     def model_post_init(self, _context: object) -> None:
         """Refuse a ``known`` map that is not the one this kind of statement has."""

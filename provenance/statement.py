@@ -2,22 +2,32 @@
 
 Source: in-toto Attestation Framework, Statement v1 (``https://in-toto.io/Statement/v1``); bytes by
 RFC 8785. Stored bytes are never serialised again: what was signed is what is kept.
+
+RFC 8785 is what comes of compact JSON when the members are sorted and every number is an integer, which
+:class:`~provenance.predicate.Document` sees to; so the bytes are those of pydantic's own serializer.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, NoReturn, TypeVar
 
-import rfc8785
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from provenance.errors import StatementError
 from provenance.identity import Digest, digest_from_text, new_id, now
 from provenance.predicate import PREDICATES, TYPE_PREFIX, Predicate
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+_MEMBERS: Final = frozenset(("_type", "subject", "predicateType", "predicate"))
+_FORM: Final = re.compile(
+    rb'\{"_type":"(?P<type>[^"\\]*)","predicate":(?P<predicate>\{.*\}),'
+    rb'"predicateType":"(?P<kind>[^"\\]*)","subject":(?P<subject>\[.*\])\}',
+    re.DOTALL,
+)
 P_co = TypeVar("P_co", bound=Predicate, covariant=True)
 
 
@@ -47,17 +57,22 @@ class Statement(Generic[P_co]):
         return self.predicate.KIND
 
     def to_bytes(self) -> bytes:
-        """Return the RFC 8785 bytes that are signed."""
-        return rfc8785.dumps(
-            {
-                "_type": STATEMENT_TYPE,
-                "subject": [
-                    {"name": s.name, "digest": {"sha256": s.digest.removeprefix("sha256:")}} for s in self.subjects
-                ],
-                "predicateType": f"{TYPE_PREFIX}{self.kind}/v1",
-                "predicate": self.predicate.model_dump(mode="json"),
-            }
-        )
+        """Return the RFC 8785 bytes that are signed.
+
+        Raises:
+            StatementError: A text holds half a character, which no bytes stand for.
+        """
+        subjects = [{"digest": {"sha256": s.digest.removeprefix("sha256:")}, "name": s.name} for s in self.subjects]
+        try:
+            return b'{"_type":"%s","predicate":%s,"predicateType":"%s%s/v1","subject":%s}' % (
+                STATEMENT_TYPE.encode(),
+                self.predicate.to_bytes(),
+                TYPE_PREFIX.encode(),
+                self.kind.encode(),
+                to_json(subjects),
+            )
+        except PydanticSerializationError as error:
+            raise StatementError(f"The statement has no RFC 8785 form: {error}. Use whole characters.") from error
 
 
 def header(kind: type[Predicate]) -> dict[str, object]:
@@ -71,27 +86,37 @@ def parse(payload: bytes) -> Statement[Predicate]:
     Raises:
         StatementError: The bytes are not canonical JSON, not a Statement v1, or of an unknown kind.
     """
+    found = _FORM.fullmatch(payload)
+    if found is None:
+        _refuse(payload)
+    if found["type"] != STATEMENT_TYPE.encode():
+        raise StatementError(f"_type is {_text(found['type'])!r}; only {STATEMENT_TYPE} is understood.")
+    statement = Statement(_subjects(found["subject"]), _predicate(_text(found["kind"]), found["predicate"]))
+    if statement.to_bytes() != payload:
+        raise _not_canonical()
+    return statement
+
+
+def _refuse(payload: bytes) -> NoReturn:
     try:
         document = json.loads(payload)
     except (ValueError, RecursionError) as error:
         raise StatementError(f"A statement's payload is not JSON: {error}. It must be RFC 8785 bytes.") from error
-    if not isinstance(document, dict) or document.keys() != {"_type", "subject", "predicateType", "predicate"}:
+    if not isinstance(document, dict) or document.keys() != _MEMBERS:
         raise StatementError("A statement has exactly the members _type, subject, predicateType and predicate.")
-    if document["_type"] != STATEMENT_TYPE:
-        raise StatementError(f"_type is {document['_type']!r}; only {STATEMENT_TYPE} is understood.")
-    statement = Statement(_subjects(document["subject"]), _predicate(document["predicateType"], document["predicate"]))
-    try:
-        canonical = statement.to_bytes()
-    except rfc8785.CanonicalizationError as error:
-        raise StatementError(
-            f"The statement has no RFC 8785 form: {error}. It was not made by this program."
-        ) from error
-    if canonical != payload:
-        raise StatementError("The statement's bytes are not its RFC 8785 form; it was re-serialised or altered.")
-    return statement
+    raise _not_canonical()
 
 
-def _subjects(value: object) -> tuple[Subject, ...]:
+def _not_canonical() -> StatementError:
+    return StatementError("The statement's bytes are not its RFC 8785 form; it was re-serialised or altered.")
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")[:120]
+
+
+def _subjects(data: bytes) -> tuple[Subject, ...]:
+    value = _json(data)
     if not isinstance(value, list) or not value:
         raise StatementError("A statement names at least one subject.")
     subjects: list[Subject] = []
@@ -105,13 +130,19 @@ def _subjects(value: object) -> tuple[Subject, ...]:
     return tuple(subjects)
 
 
-def _predicate(predicate_type: object, value: object) -> Predicate:
-    kind = str(predicate_type).removeprefix(TYPE_PREFIX).removesuffix("/v1")
-    if predicate_type != f"{TYPE_PREFIX}{kind}/v1" or kind not in PREDICATES:
-        raise StatementError(f"{str(predicate_type)[:120]!r} is not a predicate type of this ledger: {_kinds()}.")
+def _json(data: bytes) -> object:
     try:
-        # JSON mode: arrays become tuples, everything else is taken strictly as it is.
-        return PREDICATES[kind].model_validate_json(json.dumps(value))
+        return from_json(data)
+    except ValueError as error:
+        raise StatementError(f"A statement's payload is not JSON: {error}. It must be RFC 8785 bytes.") from error
+
+
+def _predicate(predicate_type: str, data: bytes) -> Predicate:
+    kind = predicate_type.removeprefix(TYPE_PREFIX).removesuffix("/v1")
+    if predicate_type != f"{TYPE_PREFIX}{kind}/v1" or kind not in PREDICATES:
+        raise StatementError(f"{predicate_type!r} is not a predicate type of this ledger: {_kinds()}.")
+    try:
+        return PREDICATES[kind].model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "predicate"

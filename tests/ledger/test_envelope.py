@@ -43,6 +43,14 @@ def test_round_trip(envelope: Envelope) -> None:
     assert Envelope.parse(envelope.to_bytes()) == envelope
 
 
+@given(ENVELOPES)
+def test_the_bytes_are_those_of_rfc_8785_as_others_write_it(envelope: Envelope) -> None:
+    signatures = [{"sig": base64.b64encode(s.sig).decode(), "keyid": s.keyid} for s in envelope.signatures]
+    payload = base64.b64encode(envelope.payload).decode()
+    document = {"signatures": signatures, "payloadType": envelope.payload_type, "payload": payload}
+    assert envelope.to_bytes() == rfc8785.dumps(document)
+
+
 @given(st.binary(max_size=200))
 def test_sign_and_verify(key: Ed25519Signer, payload: bytes) -> None:
     envelope = Envelope.parse(sign(payload, key).to_bytes())

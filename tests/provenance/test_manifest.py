@@ -397,11 +397,12 @@ def test_it_works_after_a_fork(studio: Studio, tmp_path: Path) -> None:
 
 
 def test_many_threads_can_embed_at_once(studio: Studio, tmp_path: Path) -> None:
+    source = studio.audio("wav")
     outcomes: list[bool] = []
 
     def work(number: int) -> None:
         target = tmp_path / f"{number}.wav"
-        embed(studio.audio("wav"), target, studio.new, studio.credential)
+        embed(source, target, studio.new, studio.credential)
         outcomes.append(studio.report(target).intact)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]

@@ -1,8 +1,10 @@
 import contextlib
 import json
+from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provenance.disclosure import commit
@@ -10,6 +12,7 @@ from provenance.errors import StatementError
 from provenance.identity import Digest, digest, new_id
 from provenance.predicate import PREDICATES, PartyPredicate, RenditionPredicate
 from provenance.statement import STATEMENT_TYPE, Statement, Subject, header, parse
+from tests.provenance.wire import documents
 
 SOME = digest(b"some")
 
@@ -46,6 +49,53 @@ def test_parsing_gives_back_what_was_written(part: str, size: int, encoded_from:
     )
     statement = Statement((Subject("a", SOME), Subject("b", digest(b"b"))), predicate)
     assert parse(statement.to_bytes()) == statement
+
+
+@pytest.mark.parametrize("kind", PREDICATES)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_what_is_written_is_rfc_8785_as_others_write_it(kind: str, data: st.DataObject) -> None:
+    document = data.draw(documents(kind))
+    payload = rfc8785.dumps(document)
+    statement = parse(payload)
+    assert statement.kind == kind
+    assert statement.to_bytes() == payload
+    predicate = document["predicate"]
+    assert statement.predicate.to_bytes() == rfc8785.dumps(predicate)
+
+
+def _objects(value: object) -> Iterator[dict[str, object]]:
+    if isinstance(value, dict):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _objects(part)
+
+
+@pytest.mark.parametrize("kind", PREDICATES)
+@settings(max_examples=10)
+@given(data=st.data())
+def test_members_in_another_order_are_refused_wherever_they_are(kind: str, data: st.DataObject) -> None:
+    document = json.loads(rfc8785.dumps(data.draw(documents(kind))))
+    several = [each for each in _objects(document) if len(each) > 1]
+    changed = data.draw(st.sampled_from(several))
+    first = next(iter(changed))
+    changed[first] = changed.pop(first)
+    with pytest.raises(StatementError, match="not its RFC 8785 form"):
+        parse(json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+@pytest.mark.parametrize("change", [(b'"kind":"person"', b'"kind":"person","kind":"person"'), (b"/v1", b"\\/v1")])
+def test_what_reads_the_same_and_is_written_otherwise_is_refused(change: tuple[bytes, bytes]) -> None:
+    payload = party().to_bytes()
+    assert change[0] in payload
+    with pytest.raises(StatementError):
+        parse(payload.replace(*change))
+
+
+def test_half_a_character_is_refused() -> None:
+    statement = Statement((Subject("\ud800", SOME),), party().predicate)
+    with pytest.raises(StatementError, match="whole characters"):
+        statement.to_bytes()
 
 
 def test_the_wire_form_is_an_in_toto_statement() -> None:
