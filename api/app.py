@@ -10,12 +10,14 @@ from fastapi.concurrency import run_in_threadpool
 
 from api import refusals
 from api.allowance import Allowances
+from api.drafts import Drafts
 from api.jobs import Jobs
 from api.openapi import DESCRIPTION, TAGS, Interface
 from api.publishing import Publishing
 from api.routes import (
     audits,
     checks,
+    drafts,
     edits,
     exports,
     generations,
@@ -44,6 +46,7 @@ ROUTERS = (
     jobs.router,
     recordings.router,
     edits.router,
+    drafts.router,
     checks.router,
     exports.router,
     audits.router,
@@ -90,10 +93,14 @@ def _working(home: Home) -> Callable[[FastAPI], AbstractAsyncContextManager[None
         await run_in_threadpool(lambda: home.credential)  # made here once, rather than by two threads at a time
         publishing.start()
         await run_in_threadpool(jobs.start)
-        app.state.service = Service(home, jobs, Workshop(), Intake(home))
+        intake = Intake(home)
+        waiting = Drafts(home, intake)
+        waiting.start()
+        app.state.service = Service(home, jobs, Workshop(), intake, waiting)
         try:
             yield
         finally:
+            await run_in_threadpool(waiting.stop)
             await run_in_threadpool(jobs.stop)
             await run_in_threadpool(publishing.stop)
             home.time.close()

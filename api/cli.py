@@ -51,6 +51,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     evidence.export,
     evidence.verify,
     evidence.identify,
+    sign.draft,
     sign.sign,
     sign.submit,
     erase.erase,

@@ -13,9 +13,9 @@ from fingerprint.chroma import Fingerprint, fingerprint
 from fingerprint.digest import pcm_digest
 from fingerprint.iscc import audio_code
 from generator.midi import write_midi
-from provenance import predicate
+from provenance import recording_predicate
 from provenance.identity import Digest, digest
-from provenance.predicate import Content, File
+from provenance.recording_predicate import Content, File
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from api.home import Home
     from generator.take import Pcm, Take
     from provenance.difference import Difference
+    from provenance.objects import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +58,45 @@ class Kept:
     notes: int
 
 
-def measure(pcm: Pcm) -> Measured:
+def measure(sound: Pcm | Audio) -> Measured:
     """Compute everything by which a sound can be recognised.
 
     The digest runs beside the fingerprint, which takes longest: both are native code. (The other way round,
     the fingerprint would begin with memory that this process has never touched, and take a third longer.)
     """
-    audio = Audio(pcm.samples, pcm.sample_rate)
+    audio = Audio(sound.samples, sound.sample_rate)
     with ThreadPoolExecutor(1) as beside:
         content_digest = beside.submit(pcm_digest, audio)
         print_ = fingerprint(audio)
         return Measured(audio, Digest(content_digest.result()), print_, audio_code(print_))
 
 
-def keep(home: Home, take: Take, *, source: Path | None = None, difference: Difference | None = None) -> Kept:
-    """Store everything a statement will point at beside the sound itself."""
+def keep(
+    home: Home,
+    take: Take,
+    *,
+    source: Path | None = None,
+    difference: Difference | None = None,
+    objects: ObjectStore | None = None,
+) -> Kept:
+    """Store everything a statement will point at beside the sound itself.
+
+    Args:
+        home: Whose recording it is.
+        take: Score and stems.
+        source: What was handed in, for an edit.
+        difference: What was changed, for an edit.
+        objects: Where the files go, if not into the home's own store.
+    """
+    objects = objects or home.objects
     score = rfc8785.dumps(take.score.to_document())
     files = [
-        File(role="score", name="score.json", media_type="application/json", asset_digest=home.objects.put_bytes(score))
+        File(role="score", name="score.json", media_type="application/json", asset_digest=objects.put_bytes(score))
     ]
-    with home.objects.staging() as folder:
+    with objects.staging() as folder:
         midi = folder / "score.mid"
         write_midi(take.score, midi)
-        files.append(File(role="midi", name="score.mid", media_type="audio/midi", asset_digest=home.objects.put(midi)))
+        files.append(File(role="midi", name="score.mid", media_type="audio/midi", asset_digest=objects.put(midi)))
         for stem in take.stems:
             audio = Audio(stem.pcm.samples, stem.pcm.sample_rate)
             path = folder / f"{file_name(stem.name)}.flac"
@@ -90,11 +107,11 @@ def keep(home: Home, take: Take, *, source: Path | None = None, difference: Diff
                     name=path.name,
                     media_type="audio/flac",
                     content_digest=pcm_digest(audio),
-                    asset_digest=home.objects.put(path),
+                    asset_digest=objects.put(path),
                 )
             )
     if source is not None and difference is not None:
-        files += _evidence_of_edit(home, source, difference)
+        files += _evidence_of_edit(objects, source, difference)
     notes = sum(len(voice.notes) for voice in take.score.voices)
     return Kept(tuple(files), Digest(take.score.digest), notes)
 
@@ -104,7 +121,7 @@ def describe(measured: Measured, kept: Kept) -> Content:
     return Content(
         content_digest=measured.content_digest,
         score_digest=kept.score_digest,
-        fingerprint=predicate.Fingerprint(
+        fingerprint=recording_predicate.Fingerprint(
             iscc=measured.iscc,
             algorithm=measured.fingerprint.algorithm,
             digest=digest(measured.fingerprint.to_bytes()),
@@ -115,20 +132,20 @@ def describe(measured: Measured, kept: Kept) -> Content:
     )
 
 
-def _evidence_of_edit(home: Home, source: Path, difference: Difference) -> list[File]:
+def _evidence_of_edit(objects: ObjectStore, source: Path, difference: Difference) -> list[File]:
     document = rfc8785.dumps(difference.to_document())
     return [
         File(
             role="source",
             name="edited.mid",
             media_type="audio/midi",
-            asset_digest=home.objects.put_bytes(source.read_bytes()),
+            asset_digest=objects.put_bytes(source.read_bytes()),
         ),
         File(
             role="difference",
             name="difference.json",
             media_type="application/json",
-            asset_digest=home.objects.put_bytes(document),
+            asset_digest=objects.put_bytes(document),
         ),
     ]
 

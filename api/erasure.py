@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from api.draft_files import DraftFiles
 from api.errors import NothingThereError, UsageError
 from api.schemas.erasure import ErasedField, Erasure
+from api.store import edit_drafts_about, remove_edit_draft
 from ledger.scrub import scrub
 from provenance import store
 from provenance.identity import digest_from_text
-from provenance.predicate import ErasurePredicate
 from provenance.statement import Statement, Subject, header
+from provenance.use_predicate import ErasurePredicate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,16 +27,18 @@ if TYPE_CHECKING:
     from ledger.log import Receipt
     from provenance.identity import Digest
 
-PRIVATE_TABLES = ("opening", "job")
+PRIVATE_TABLES = ("opening", "job", "edit_draft")
 
 
 def erase(home: Home, name: str, fields: Sequence[str] = ()) -> Erasure:
     """Delete openings, put their erasure on record, and rewrite the files they were in.
 
+    What waits for the signature of a party, or would be a recording, is withdrawn with its files.
+
     Args:
         home: Whose openings.
         name: Id of a recording or a party, or leaf hash of a statement.
-        fields: Which members; all that are private when left out.
+        fields: Which members; all that are private when left out, and what waits for a signature.
 
     Raises:
         NothingThereError: There is no such thing, or nothing of it is held.
@@ -42,7 +46,8 @@ def erase(home: Home, name: str, fields: Sequence[str] = ()) -> Erasure:
         DatabaseBusyError: The openings are gone, but a copy of the database's pages could not be removed yet.
     """
     held = {leaf: set(openings) for leaf in _leaves(home, name) if (openings := _openings(home, leaf))}
-    if not held:
+    waiting = [] if fields else _waiting(home, name)
+    if not held and not waiting:
         raise NothingThereError(
             f"Nothing private is held about {name[:80]!r}: there is no such recording, party or statement, or it was "
             "erased before."
@@ -60,14 +65,15 @@ def erase(home: Home, name: str, fields: Sequence[str] = ()) -> Erasure:
         for leaf, names in chosen.items():
             store.delete_openings(connection, leaf, names)
 
-    receipts = home.append(drafts, also=forget)
+    receipts = home.append(drafts, also=forget) if drafts else []
+    withdrawn = _withdrawn(home, waiting)
     left = scrub(home.engine, PRIVATE_TABLES)
     erased = [
         ErasedField(leaf_hash=leaf, field=each, log_index=receipt.index)
         for (leaf, names), receipt in zip(chosen.items(), receipts, strict=True)
         for each in names
     ]
-    return Erasure(erased=erased, left_to_do=list(left))
+    return Erasure(erased=erased, withdrawn=withdrawn, left_to_do=list(left))
 
 
 def _leaves(home: Home, name: str) -> list[Digest]:
@@ -87,6 +93,20 @@ def _leaves(home: Home, name: str) -> list[Digest]:
 def _openings(home: Home, leaf: Digest) -> dict[str, object]:
     with home.reading() as connection:
         return dict(store.openings(connection, leaf))
+
+
+def _waiting(home: Home, name: str) -> list[str]:
+    with home.reading() as connection:
+        return edit_drafts_about(connection, name)
+
+
+def _withdrawn(home: Home, waiting: Sequence[str]) -> list[str]:
+    """Withdraw what waits for a signature; what was signed at the same moment is on record."""
+    with home.writing() as connection:
+        withdrawn = [draft_id for draft_id in waiting if remove_edit_draft(connection, draft_id)]
+    for draft_id in withdrawn:
+        DraftFiles(home.objects).remove(draft_id)
+    return withdrawn
 
 
 def _statement(home: Home, leaf: Digest, fields: Sequence[str]) -> Draft:

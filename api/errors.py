@@ -27,3 +27,7 @@ class TokenError(ApiError):
 
 class JobError(ApiError):
     """A job cannot be found or carried out."""
+
+
+class DraftError(UsageError):
+    """What was handed out to be signed cannot be used so: another signature, other bytes, or its time is over."""

@@ -20,9 +20,9 @@ from api.schemas.registry import (
     PartyList,
     PartyShown,
 )
-from api.schemas.request import CheckAsked, ErasureAsked, GenerationAsked, PartyAsked
+from api.schemas.request import CheckAsked, ErasureAsked, GenerationAsked, PartyAsked, StatementAsked
 from api.schemas.rights import DutyShown, ReasonShown, VerdictShown
-from api.schemas.signing import Recorded
+from api.schemas.signing import EditDraftShown, EndingShown, Recorded
 from api.schemas.verification import CheckResult, Identification, MatchShown, VerificationReport
 from api.schemas.vocabulary import RuleShown, Vocabulary
 
@@ -53,14 +53,24 @@ MADE: Final = RecordingMade(
     model=ModelUsed(id="quartet-1", weights_digest=_WEIGHTS),
     unmatched_words=["foggy"],
 )
-EDITED: Final = MADE.model_copy(
-    update={
-        "log_index": 6,
-        "unmatched_words": [],
-        "changes": ChangeCounts(
-            kept=161, pitch=3, onset=0, duration=0, velocity=0, voice=0, added=0, removed=0, tempo=0
-        ),
-    }
+_CHANGES: Final = ChangeCounts(kept=161, pitch=3, onset=0, duration=0, velocity=0, voice=0, added=0, removed=0, tempo=0)
+EDITED: Final = MADE.model_copy(update={"log_index": 6, "unmatched_words": [], "changes": _CHANGES})
+EDIT_DRAFT: Final = EditDraftShown(
+    draft_id="019aa0b4-1d0e-7b0f-a6c5-7d5f2c9e4b13",
+    state="waiting",
+    recording_id=_RECORDING,
+    parent_recording_id=_PARENT,
+    party=_PARTY,
+    role="Arranger",
+    licence="CC-BY-4.0",
+    changes=_CHANGES,
+    content_digest=_CONTENT,
+    seconds=30.2,
+    notes=164,
+    statement_digest="sha256:" + "c8" * 32,
+    keyids=["sha256:" + "1b" * 32],
+    created=_TIME,
+    expires="2026-11-27T10:31:45Z",
 )
 JOB: Final = JobShown(
     job_id="019aa0b2-5b60-7e19-8f6a-0d3b4c0f7a21", state="queued", stage="queued", done=0, total=1, created=_TIME
@@ -224,7 +234,18 @@ KEYS: Final = KeyList(
             state="active",
             keyid="sha256:" + "7d" * 32,
             vkey="linernotes.local/5e2f+3ad45c7e+AbVS1m2lTnBvGJkHxrKc0aRj2f5q0Y6m0W5l6T3jYk8Q",
-        )
+            log_index=0,
+        ),
+        KeyShown(
+            role="service",
+            state="revoked",
+            keyid="sha256:" + "5c" * 32,
+            log_index=0,
+            stop=58,
+            ending=EndingShown(
+                from_index=58, log_index=64, by="sha256:" + "0f" * 32, reason="compromised", successor=""
+            ),
+        ),
     ]
 )
 HEALTH: Final = Health(status="ok", log_size=8)
@@ -240,6 +261,13 @@ CHECKPOINT: Final = (
     "linernotes.local/5e2f\n8\n5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OQ=\n\n— linernotes.local/5e2f OtRcfg…\n"
 )
 PROOF: Final = f"c2sp.org/tlog-proof@v1\nindex 4\nMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzM=\n\n{CHECKPOINT}"
+STATEMENT_ASKED: Final = StatementAsked(kind="revocation", predicate={"keyid": "sha256:" + "1b" * 32, "reason": "lost"})
+STATEMENT: Final = {
+    "_type": "https://in-toto.io/Statement/v1",
+    "predicate": {"keyid": "sha256:" + "1b" * 32, "reason": "lost"},
+    "predicateType": "https://linernotes.org/revocation/v1",
+    "subject": [{"digest": {"sha256": "1b" * 32}, "name": "sha256:" + "1b" * 32}],
+}
 ENVELOPE: Final = {
     "payload": "eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEifQ==",
     "payloadType": "application/vnd.in-toto+json",

@@ -7,15 +7,36 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.errors import NothingThereError
+from api.key_exhibits import signers_of
 from generator.score import Score
 from provenance import store
 from provenance.errors import LineageError
 from provenance.lineage import Authorship, Step, authorship
-from provenance.predicate import CorpusPredicate, EditPredicate, GenerationPredicate, ModelPredicate
+from provenance.recording_predicate import EditPredicate, GenerationPredicate
+from provenance.source_predicate import CorpusPredicate, ModelPredicate
 
 if TYPE_CHECKING:
     from api.home import Home
+    from provenance.keyring import Keyring
+    from provenance.predicate import Role
     from provenance.store import Recording, Rendition
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature on a step.
+
+    Attributes:
+        keyid: Name of the key.
+        role: As it is registered.
+        party: Whose key it is; empty for the home's own.
+        counts: Whether no revocation takes it away.
+    """
+
+    keyid: str
+    role: Role
+    party: str
+    counts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +46,14 @@ class History:
     Attributes:
         recordings: The generation's recording first, the recording itself last.
         steps: Statement and score of each of them.
+        signatures: Of each of them.
         model: The model statement, and its leaf hash.
         corpus: The corpus statement, or None where the model's corpus is not on record.
     """
 
     recordings: tuple[Recording, ...]
     steps: tuple[Step, ...]
+    signatures: tuple[tuple[Signature, ...], ...]
     model: ModelPredicate
     corpus: CorpusPredicate | None
 
@@ -86,7 +109,9 @@ def history(home: Home, last: Recording) -> History:
     corpus = home.statement(model.corpus).predicate if model.corpus else None
     if corpus is not None and not isinstance(corpus, CorpusPredicate):
         raise LineageError(f"The model {model.model_id} names {model.corpus}, which is no corpus.")
-    return History(tuple(chain), steps, model, corpus)
+    ring = home.ring.now()
+    signatures = tuple(_signatures(home, ring, each) for each in chain)
+    return History(tuple(chain), steps, signatures, model, corpus)
 
 
 def stored_score(home: Home, digest: str) -> Score:
@@ -111,3 +136,8 @@ def _step(home: Home, each: Recording) -> Step:
         raise LineageError(f"The entry {each.leaf_hash} of {each.recording_id} is neither a generation nor an edit.")
     stored = next(file for file in predicate.content.files if file.role == "score")
     return Step(each.leaf_hash, predicate, stored_score(home, stored.asset_digest))
+
+
+def _signatures(home: Home, ring: Keyring, each: Recording) -> tuple[Signature, ...]:
+    terms = [ring.term(keyid) for keyid in signers_of(home.entry_bytes(each.leaf_hash))]
+    return tuple(Signature(t.key.keyid, t.key.role, t.key.party, t.spares(each.log_index)) for t in terms)

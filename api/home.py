@@ -41,9 +41,10 @@ from provenance.credential import Credential, create_test_credential, load_crede
 from provenance.errors import ProvenanceError, RotationError, UnknownRecordingError
 from provenance.handover import succession_of
 from provenance.identity import Digest, digest_bytes
+from provenance.key_predicate import RotationPredicate
 from provenance.objects import ObjectStore
 from provenance.openscore import shipped_manifest
-from provenance.predicate import PartyPredicate, Predicate, RotationPredicate
+from provenance.source_predicate import PartyPredicate
 from provenance.statement import Statement, parse
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from ledger.proof import TlogProof
     from provenance.disclosure import Opening
     from provenance.keyring import Keyring
+    from provenance.predicate import Predicate
 
 DEVICES = ("auto", "cpu", "cuda")
 _PATIENCE_SECONDS = 120
@@ -402,9 +404,9 @@ class Home:
                 f"The log was handed over to the key {ring.log[-1][0]}, and this process knows {self.log_vkey}. Open "
                 "the home again; nothing was appended."
             )
-        for draft, receipt in zip(drafts, receipts, strict=True):
-            store.fold(connection, draft.leaf_hash, receipt.index, draft.statement)
-            store.add_openings(connection, draft.leaf_hash, draft.openings.items())
+        placed = list(zip(drafts, receipts, strict=True))
+        store.fold(connection, ((draft.leaf_hash, receipt.index, draft.statement) for draft, receipt in placed))
+        store.add_openings(connection, [(draft.leaf_hash, draft.openings) for draft in drafts])
 
     def _settled(self) -> Keyring | None:
         """Return the log's keys, after finishing what was interrupted while they were replaced; None if unreadable."""

@@ -22,7 +22,8 @@ from provenance.check import Check
 from provenance.errors import EvidenceError, ManifestError, ProvenanceError, UnsupportedMediaError
 from provenance.key_evidence import KeyEvidence
 from provenance.package import EXPORT_EVIDENCE, INFO, Package, is_package, opened
-from provenance.predicate import CheckPredicate, EditPredicate, ExportPredicate, GenerationPredicate
+from provenance.recording_predicate import EditPredicate, GenerationPredicate
+from provenance.use_predicate import CheckPredicate, ExportPredicate
 from provenance.verify import MIX, Evidence, Verification, about_keys, verify_file
 
 if TYPE_CHECKING:

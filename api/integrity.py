@@ -2,56 +2,72 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from ledger import fsck as ledger_fsck
-from ledger import store as log_store
+from ledger import store as ledger_store
 from ledger.database import appending
 from ledger.envelope import Envelope
-from ledger.errors import LedgerError
-from ledger.fsck import FsckReport, Problem
+from ledger.errors import LedgerError, LogDamagedError
+from ledger.findings import FsckReport, Problem
+from ledger.fsck import Inspection
 from provenance import store
-from provenance.errors import DisclosureError, ProvenanceError
+from provenance.errors import ProvenanceError
 from provenance.identity import Digest
 from provenance.keyring import Keyring
-from provenance.predicate import EditPredicate, ErasurePredicate, GenerationPredicate, RenditionPredicate
 from provenance.signed_entry import read_entry
 from provenance.statement import parse
+from provenance.stretch import Reader, Run, differences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator, Mapping
 
     from api.home import Home
     from ledger.entry import Entry
+    from provenance.key_term import RegisteredKey
     from provenance.predicate import Predicate
+    from provenance.statement import Statement
+    from provenance.stretch import Reading
+
+_FOLDED_AT_ONCE: Final = 1_000
+_SHOWN: Final = 100
+"""Warnings of one kind that are named, of those that may come in thousands."""
 
 
-def fsck(home: Home, progress: Callable[[str, int, int], None] | None = None) -> FsckReport:
+def fsck(home: Home, progress: Callable[[str, int, int], None] | None = None, processes: int = 1) -> FsckReport:
     """Rehash and re-check everything a home holds, and change nothing.
 
-    The log itself (``ledger.fsck``), every statement and its signature, every projection against a
-    fold of the entries, every private opening against its commitment, every stored file against its
-    name, and every file that an entry points at.
+    The log itself (``ledger.fsck``), every statement and its signatures, every row that follows from the entries,
+    every private opening against its commitment, every stored file against its name, and every file that an entry
+    points at.
 
     Args:
         home: What to check.
         progress: Told of each stage.
+        processes: How many processes share the work on the entries; see ``ledger.fsck``.
     """
     tell = progress or (lambda _stage, _done, _total: None)
-    tell("rehashing the log", 0, 3)
-    reader = _Reader()
-    report = ledger_fsck.check(home.log, reader.inspect, home.time.roots)
-    problems, warnings = list(report.problems), list(report.warnings)
-    tell("checking tables", 1, 3)
-    problems += _projections(home) if not problems else []
-    faults, missing = _openings(home, reader)
-    problems += faults
-    warnings += missing
-    tell("checking stored files", 2, 3)
-    found = _objects(home, reader.named)
-    problems += found
-    warnings += _unreferenced(home, reader.named) + _unfinished(reader)
-    return FsckReport(report.entries, tuple(problems), tuple(warnings))
+    audit = _Audit(home)
+    cosigned, damage = _cosigned(home)
+    reader = Reader(_keys_at_hand(home))
+    inspection = Inspection(reader, audit.take)
+    report = ledger_fsck.check(
+        home.log,
+        inspection,
+        home.time.roots,
+        cosigned,
+        processes=processes,
+        progress=lambda done, total: tell("checking entries", done, total),
+    )
+    tell("checking tables", 0, 1)
+    problems = [*report.problems, *audit.roles(reader.keys), *damage]
+    problems += audit.differences() if not problems else []
+    problems += audit.openings()
+    found, spare = _objects(home, audit.files, lambda done, total: tell("checking stored files", done, total))
+    warnings = [*report.warnings, *audit.unopened(), *spare, *audit.unfinished()]
+    return FsckReport(report.entries, tuple(problems + found), tuple(warnings))
 
 
 def rebuild(home: Home) -> tuple[int, bool]:
@@ -62,109 +78,158 @@ def rebuild(home: Home) -> tuple[int, bool]:
     """
     folded = 0
     with appending(home.engine) as connection:
-        log_store.lock(connection)  # or entries come meanwhile, whose rows are folded twice or not at all
-        before = store.projection_rows(connection)
+        ledger_store.lock(connection)  # or entries come meanwhile, whose rows are folded twice or not at all
+        before = store.projection_digests(connection)
         store.clear_projections(connection)
-        for entry in home.log.entries():
-            statement = parse(Envelope.parse(entry.data).payload)
-            store.fold(connection, Digest("sha256:" + entry.leaf_hash.hex()), entry.index, statement)
-            folded += 1
-        same = store.projection_rows(connection) == before
+        entries = home.log.entries()
+        while some := list(islice(entries, _FOLDED_AT_ONCE)):
+            store.fold(connection, (_stated(entry) for entry in some))
+            folded += len(some)
+        same = store.projection_digests(connection) == before
     return folded, same
 
 
-class _Reader:
-    """Reads every entry once, and remembers what it will be held against."""
+def _stated(entry: Entry) -> tuple[Digest, int, Statement[Predicate]]:
+    return Digest("sha256:" + entry.leaf_hash.hex()), entry.index, parse(Envelope.parse(entry.data).payload)
 
-    def __init__(self) -> None:
-        self.ring = Keyring()
-        self.named: dict[str, str] = {}
-        self.commitments: dict[tuple[str, str], str] = {}
-        self.erased: set[tuple[str, str]] = set()
-        self.made: dict[str, str] = {}
-        self.sealed: set[str] = set()
 
-    def inspect(self, entry: Entry) -> Iterable[Problem]:
-        """Check one entry; called by the ledger in log order."""
-        where = f"entry {entry.index}"
+class _Audit:
+    """What was read of the entries, as far as they were, in log order."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._ring = Keyring()
+        self._size = 0
+        self._differences: list[Problem] = []
+        self._rows: Counter[str] = Counter()
+        self._registrations: dict[tuple[str, str], tuple[str, int]] = {}
+        self._made: dict[str, str] = {}
+        self._openings = 0
+        self._unopened: list[tuple[str, str]] = []
+        self._erased: set[tuple[str, str]] = set()
+        self.files: dict[str, int] = {}
+
+    def take(self, reading: Reading) -> Iterator[Problem]:
+        """Take note of the next stretch; yields what is wrong with its entries."""
+        yield from (Problem(what, where) for what, where in reading.faults)
+        for each in reading.signed:
+            yield from self._judge(each)
+        self._size = max(self._size, reading.stop)
+        self._differences += [Problem(what, where) for what, where in reading.differences]
+        self._rows.update(reading.rows)
+        self._registrations |= reading.registrations
+        self.files = reading.files | self.files
+        self._made.update(reading.made)
+        for leaf in reading.sealed:
+            self._made.pop(leaf, None)
+        self._openings += reading.openings
+        self._unopened += reading.unopened
+        self._erased.update(reading.erased)
+
+    def _judge(self, signed: Run | Entry) -> Iterator[Problem]:
+        index, alike = (signed.first.index, signed.count - 1) if isinstance(signed, Run) else (signed.index, 0)
         try:
-            signed = read_entry(entry.index, entry.data, self.ring.keys)
-            self.ring = self.ring.after(signed)
+            first = signed.first if isinstance(signed, Run) else read_entry(index, signed.data, self._ring.keys)
+            self._ring = self._ring.after(first)
         except (LedgerError, ProvenanceError) as error:
-            return [Problem(str(error), where)]
-        self._note(signed.statement.predicate, signed.leaf_hash, where)
-        return []
+            others = f" ({alike} more entries after it are signed alike)" if alike else ""
+            yield Problem(f"{error}{others}", f"entry {index}")
 
-    def _note(self, predicate: Predicate, leaf: str, where: str) -> None:
-        for field, value in predicate:
-            if isinstance(value, str) and value.startswith("hmac-sha256:"):
-                self.commitments[leaf, field] = value
-        if isinstance(predicate, GenerationPredicate | EditPredicate):
-            self.named |= {file.asset_digest: where for file in predicate.content.files}
-            self.made[leaf] = predicate.recording_id
-        elif isinstance(predicate, ErasurePredicate):
-            self.erased |= {(predicate.of, field) for field in predicate.fields}
-        elif isinstance(predicate, RenditionPredicate):
-            self.named[predicate.asset_digest] = where
-            self.sealed.add(predicate.of)
+    def roles(self, keys: Mapping[str, RegisteredKey]) -> list[Problem]:
+        """Say which keys were taken for others than they are while entries were read."""
+        what = "its role is not the one that the entries give it; rebuild the rows: linernotes db rebuild"
+        known = self._ring.keys
+        wrong = [keyid for keyid, key in keys.items() if keyid in known and known[keyid].role != key.role]
+        return [Problem(what, f"key {keyid}") for keyid in wrong]
+
+    def differences(self) -> list[Problem]:
+        """Say where the rows that follow from the entries are not what they have to be."""
+        problems = self._differences
+        with self._home.reading() as connection:
+            now = ledger_store.head(connection).size
+            counts = store.row_counts(connection, 0, self._size)
+            beyond = store.row_counts(connection, now)
+            present = store.all_registrations(connection)
+        if not problems:
+            for table, count in self._rows.items():
+                if counts[table] != count:
+                    what = f"{counts[table]} rows where the log has {count}; rebuild them: linernotes db rebuild"
+                    problems.append(Problem(what, f"table {table}"))
+        for table, count in beyond.items():
+            if count:
+                what = f"{count} rows of entries that there are not; rebuild them: linernotes db rebuild"
+                problems.append(Problem(what, f"table {table}"))
+        newer = {name for name, (_, index) in present.items() if index >= self._size}
+        expected, found = (
+            [(*name, *place) for name, place in rows.items() if name not in newer]
+            for rows in (self._registrations, present)
+        )
+        if set(expected) != set(found):
+            problems.append(Problem(*differences("registration", expected, found)))
+        return problems
+
+    def openings(self) -> list[Problem]:
+        """Say which openings are held that must not be."""
+        problems = []
+        with self._home.reading() as connection:
+            for leaf, _, _ in store.openings_of_nothing(connection):
+                what = "no entry of the log holds this commitment there"
+                problems.append(Problem(what, f"opening of {leaf}"))
+            for leaf, name in sorted(self._erased):
+                if name in store.openings(connection, leaf):
+                    what = "an entry of the log says that it was erased; erase it again"
+                    problems.append(Problem(what, f"opening of {name} of {leaf}"))
+        return problems
+
+    def unopened(self) -> list[Problem]:
+        """Say which openings are not held, though nobody erased them."""
+        what = "it is not held here, and no entry says that it was erased: it was signed elsewhere, or lost"
+        missing = [each for each in self._unopened if each not in self._erased]
+        return _series([Problem(what, f"opening of {name} of {leaf}") for leaf, name in missing[:_SHOWN]], len(missing))
+
+    def unfinished(self) -> list[Problem]:
+        """Say which recordings were made and never sealed."""
+        what = "no signed file was ever made of this recording: its making was interrupted"
+        shown = [Problem(what, f"recording {name}") for name in islice(self._made.values(), _SHOWN)]
+        return _series(shown, len(self._made))
 
 
-def _projections(home: Home) -> list[Problem]:
-    with store.scratch() as connection:
-        for entry in home.log.entries():
-            statement = parse(Envelope.parse(entry.data).payload)
-            store.fold(connection, Digest("sha256:" + entry.leaf_hash.hex()), entry.index, statement)
-        expected = store.projection_rows(connection)
-    with home.reading() as connection:
-        found = store.projection_rows(connection)
-    problems: list[Problem] = []
-    for table, rows in expected.items():
-        differing = set(rows) ^ set(found[table])
-        if differing:
-            first = min(differing, key=str)
-            what = f"{len(differing)} rows differ from what the log says; rebuild them: linernotes db rebuild"
-            problems.append(Problem(what, f"table {table}, row {first[0]}"))
-    return problems
+def _series(shown: list[Problem], count: int) -> list[Problem]:
+    """Name the first of many, and say how many there are."""
+    if count > len(shown):
+        shown[-1] = Problem(f"{shown[-1].what} (and {count - len(shown)} more)", shown[-1].where)
+    return shown
 
 
-def _openings(home: Home, reader: _Reader) -> tuple[list[Problem], list[Problem]]:
-    """Problems with what is held, and warnings of what is not."""
-    problems: list[Problem] = []
-    with home.reading() as connection:
-        openings = store.all_openings(connection)
-    held = set()
-    for leaf, field, opening in openings:
-        where = f"opening of {field} of {leaf}"
-        held.add((leaf, field))
-        try:
-            opening.check()
-        except DisclosureError as error:
-            problems.append(Problem(str(error), where))
-        if reader.commitments.get((leaf, field)) != opening.commitment:
-            problems.append(Problem("no entry of the log holds this commitment there", where))
-        if (leaf, field) in reader.erased:
-            problems.append(Problem("an entry of the log says that it was erased; erase it again", where))
-    what = "it is not held here, and no entry says that it was erased: it was signed elsewhere, or lost"
-    missing = sorted(reader.commitments.keys() - held - reader.erased)
-    return problems, [Problem(what, f"opening of {field} of {leaf}") for leaf, field in missing]
+def _keys_at_hand(home: Home) -> Mapping[str, RegisteredKey]:
+    """Return the keys as the rows point them out; none where they cannot be read, which only takes longer."""
+    try:
+        return home.ring.now().keys
+    except (LedgerError, ProvenanceError):
+        return {}
 
 
-def _objects(home: Home, named: dict[str, str]) -> list[Problem]:
-    problems: list[Problem] = []
+def _cosigned(home: Home) -> tuple[bytes | None, list[Problem]]:
+    try:
+        return home.cosigned.read(), []
+    except LogDamagedError as error:
+        return None, [Problem(str(error), "cosigned checkpoint")]
+
+
+def _objects(
+    home: Home, named: Mapping[str, int], progress: Callable[[int, int], None]
+) -> tuple[list[Problem], list[Problem]]:
+    """Problems with stored files, and those that no entry names."""
     stored = set(home.objects.names())
-    for name, where in named.items():
-        if name not in stored:
-            problems.append(Problem(f"the stored file {name} is missing; restore it from a backup", where))
+    problems = [
+        Problem(f"the stored file {name} is missing; restore it from a backup", f"entry {index}")
+        for name, index in named.items()
+        if name not in stored
+    ]
     what = "the stored file was altered; restore it from a backup"
-    problems += [Problem(what, f"object {name}") for name in sorted(stored) if not home.objects.is_intact(name)]
-    return problems
-
-
-def _unreferenced(home: Home, named: dict[str, str]) -> list[Problem]:
+    for done, name in enumerate(sorted(stored)):
+        progress(done, len(stored))
+        if not home.objects.is_intact(name):
+            problems.append(Problem(what, f"object {name}"))
     what = "no entry names this stored file: its making was interrupted; it may be deleted"
-    return [Problem(what, f"object {name}") for name in home.objects.names() if name not in named]
-
-
-def _unfinished(reader: _Reader) -> list[Problem]:
-    what = "no signed file was ever made of this recording: its making was interrupted"
-    return [Problem(what, f"recording {id_}") for leaf, id_ in reader.made.items() if leaf not in reader.sealed]
+    return problems, [Problem(what, f"object {name}") for name in sorted(stored - named.keys())]

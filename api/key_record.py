@@ -14,7 +14,7 @@ from api.witnessing import read_policy, submit_newest
 from ledger.errors import LedgerError, SuccessionError
 from provenance import store
 from provenance.admission import receive
-from provenance.predicate import KeyPredicate
+from provenance.key_predicate import KeyPredicate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -189,11 +189,12 @@ def term_of(ring: Keyring, keyid: str) -> KeyTerm:
         log_index=term.key.index,
         leaf_hash=term.key.leaf_hash,
         stop=term.stop,
-        ending=None if term.ending is None else _shown(term.ending),
+        ending=None if term.ending is None else shown_ending(term.ending),
     )
 
 
-def _shown(ending: Ending) -> EndingShown:
+def shown_ending(ending: Ending) -> EndingShown:
+    """Say what ended a key."""
     return EndingShown(
         from_index=ending.from_index,
         log_index=ending.index,

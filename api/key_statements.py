@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, get_args
 from api.errors import UsageError
 from ledger.note import NoteVerifier
 from provenance.identity import Digest, digest
-from provenance.predicate import KeyPredicate, RevocationPredicate, Role, RotationPredicate
+from provenance.key_predicate import KeyPredicate, RevocationPredicate, RotationPredicate
+from provenance.predicate import Role
 from provenance.statement import Statement, Subject, header
 
 if TYPE_CHECKING:

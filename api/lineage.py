@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from api.schemas.lineage import ContributionShown, Lineage, LineageEdge, LineageNode, NoteOrigin
-from provenance.predicate import EditPredicate
+from api.schemas.lineage import ContributionShown, Lineage, LineageEdge, LineageNode, NoteOrigin, SignatureShown
+from provenance.recording_predicate import EditPredicate
 
 if TYPE_CHECKING:
-    from api.history import History
+    from api.history import History, Signature
     from provenance.lineage import Authorship, Contribution
 
 STATEMENT = (
-    "Measured by comparing the stored scores note by note; who a person is was declared. "
-    "This is evidence, not legal advice."
+    "Measured by comparing the stored scores note by note; who a person is was declared, and who signed with a key of "
+    "their own is said beside the edit. This is evidence, not legal advice."
 )
 
 
@@ -44,13 +44,17 @@ def _nodes(past: History) -> list[LineageNode]:
     if corpus is not None:
         label = f"{corpus.title}, {corpus.items} items, {corpus.licence}"
         nodes.append(LineageNode(id=corpus.corpus_id, kind="corpus", label=label, leaf_hash=model.corpus))
-    for each, step in zip(past.recordings, past.steps, strict=True):
+    for each, step, signatures in zip(past.recordings, past.steps, past.signatures, strict=True):
         edit = step.predicate if isinstance(step.predicate, EditPredicate) else None
         if edit is not None:
             nodes.append(LineageNode(id=edit.party_id, kind="party", label=edit.role, leaf_hash=edit.party))
         nodes.append(
             LineageNode(
-                id=each.leaf_hash, kind="edit" if edit else "generation", label=each.time, leaf_hash=each.leaf_hash
+                id=each.leaf_hash,
+                kind="edit" if edit else "generation",
+                label=each.time,
+                leaf_hash=each.leaf_hash,
+                signed_by=[_signature(signature) for signature in signatures],
             )
         )
         nodes.append(
@@ -71,6 +75,10 @@ def _edges(past: History) -> list[LineageEdge]:
             edges.append(LineageEdge(source=edit.party_id, target=each.leaf_hash, relation="edited-by"))
         edges.append(LineageEdge(source=each.leaf_hash, target=each.recording_id, relation="made"))
     return edges
+
+
+def _signature(each: Signature) -> SignatureShown:
+    return SignatureShown(keyid=each.keyid, role=each.role, party=each.party, counts=each.counts)
 
 
 def _contribution(each: Contribution) -> ContributionShown:

@@ -24,8 +24,8 @@ from fingerprint.iscc import audio_code
 from provenance import package, store
 from provenance.bundle import DisclosedOpening, EvidenceBundle
 from provenance.identity import Digest
-from provenance.predicate import ExportPredicate
 from provenance.statement import Statement, Subject, header
+from provenance.use_predicate import ExportPredicate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from api.recording import Progress
     from api.rights import Checked, Question
     from provenance.package import Package
-    from provenance.predicate import File
+    from provenance.recording_predicate import File
     from provenance.store import Recording
 
 As = Literal["package", "midi", "stems"]

@@ -13,7 +13,7 @@ from provenance import store
 from provenance.bundle import EvidenceBundle, StampedEntry
 from provenance.errors import UnknownRecordingError
 from provenance.identity import digest_bytes, file_digest
-from provenance.predicate import RenditionPredicate
+from provenance.recording_predicate import RenditionPredicate
 
 if TYPE_CHECKING:
     from pathlib import Path

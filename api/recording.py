@@ -14,9 +14,12 @@ import numpy as np
 from api.content import Measured, describe, keep, measure
 from api.errors import UsageError
 from api.history import history, recording, rendition_of
+from api.home import Draft
 from api.licences import recorded_licence
+from api.party_keys import require_party_key
 from api.registration import SOFTWARE
 from api.seal import MASTER, Part, Sealed, format_of, hand_out, made_by, rendition, seal
+from api.signing import signed
 from api.weights import open_model
 from fingerprint.audio import decode
 from generator.midi import read_midi
@@ -29,7 +32,7 @@ from provenance.difference import compare
 from provenance.disclosure import commit
 from provenance.errors import DifferenceError
 from provenance.identity import Digest, new_id
-from provenance.predicate import Controls, EditPredicate, GenerationPredicate
+from provenance.recording_predicate import Controls, EditPredicate, GenerationPredicate
 from provenance.role import require_role
 from provenance.statement import Statement, Subject, header
 
@@ -39,15 +42,21 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from api.home import Draft, Home
+    from api.home import Home
     from api.weights import OpenedModel
     from fingerprint.media import MediaType
     from generator.request import GenerationRequest, Plan
     from generator.score import Score
+    from ledger.keys import Signer
     from ledger.log import Receipt
     from provenance.difference import Difference
-    from provenance.predicate import Content
+    from provenance.objects import ObjectStore
+    from provenance.recording_predicate import Changes, Content
+    from provenance.source_predicate import ModelPredicate
     from provenance.store import Recording, Registration
+
+    Also = Callable[[Connection, Sequence[Receipt]], None]
+    """Rows that are written in the transaction of an append."""
 
 
 class Progress(Protocol):
@@ -74,7 +83,7 @@ class Made:
         leaf_hash: Of the generation or edit.
         files: Every file that was handed out.
         unmatched_words: Words of the prompt that steered nothing.
-        difference: What an edit changed; None for a generation.
+        changes: How many notes an edit touched; None for a generation.
     """
 
     recording_id: str
@@ -85,7 +94,24 @@ class Made:
     weights_digest: str
     files: tuple[MadeFile, ...]
     unmatched_words: tuple[str, ...] = ()
-    difference: Difference | None = None
+    changes: Changes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An edit that is rendered, measured and kept, and that nobody has signed yet.
+
+    Attributes:
+        statement: What is to be signed.
+        measured: Its sound.
+        master: The signed file of what was edited.
+        model: What made the first state of the recording.
+    """
+
+    statement: Statement[EditPredicate]
+    measured: Measured
+    master: Path
+    model: ModelPredicate
 
 
 def generate(
@@ -140,6 +166,7 @@ def edit(
     party_id: str = "",
     role: str = "Composer",
     licence: str = "",
+    signer: Signer | None = None,
     output: Path | None = None,
     progress: Progress | None = None,
 ) -> Made:
@@ -149,23 +176,65 @@ def edit(
         home: Where it is recorded.
         recording_id: What was changed.
         edited: A MIDI file saved from the one that was made with the recording.
-        party_id: Who changed it; the home's owner when empty.
+        party_id: Who changed it. When left out: whoever the ``signer`` belongs to, else the home's owner.
         role: DDEX ContributorRole that the person claims.
         licence: Terms on which the person lets the change be used; empty when there are none. What is not
             understood is recorded as unknown, never as it stands.
+        signer: The person's own key, which signs beside the home's; without one, the home alone says who it was.
         output: As in :func:`generate`.
         progress: Told of each stage.
 
     Raises:
+        KeyringError: The key may not sign for that party now.
         RoleError: The role is not on the list.
         UsageError: The party is unknown.
         NothingThereError: The recording is unknown.
         DifferenceError: The file is another piece, or nothing was changed.
         MidiError: The file is not MIDI.
     """
-    role, terms = require_role(role), recorded_licence(licence)
     tell = progress or _silent
     media_type = format_of(output) if output else MASTER
+    if signer is not None:
+        party_id = require_party_key(home.ring.now(), signer.keyid, party_id).party
+    made = prepare(home, home.objects, recording_id, edited, party_id=party_id, role=role, licence=licence, tell=tell)
+    draft = home.sign(made.statement) if signer is None else _signed_together(home, made.statement, signer)
+    tell("recording", 0, 1)
+    [receipt] = home.append([draft], also=_indexed(home, draft, made.measured))
+    with home.objects.staging() as folder:
+        sealed = _sealed(home, folder, draft, receipt.index, made.measured, media_type, tell, made.master)
+        files = _handed_out(home, made.statement.predicate.content, sealed, output, keep=edited)
+    return edit_made(draft, receipt.index, made.model, files)
+
+
+def prepare(
+    home: Home,
+    objects: ObjectStore,
+    recording_id: str,
+    edited: Path,
+    *,
+    party_id: str,
+    role: str,
+    licence: str,
+    tell: Progress,
+) -> Prepared:
+    """Do everything about an edit that comes before its signature: compare, render, measure, keep, describe.
+
+    Args:
+        home: Whose recording was edited.
+        objects: Where the files of the result are kept.
+        recording_id: As in :func:`edit`, like all that follow.
+        edited: The changed notes.
+        party_id: Who changed them; the home's owner when empty.
+        role: Claimed role.
+        licence: Terms.
+        tell: Told of each stage.
+
+    Raises:
+        ApiError: As in :func:`edit`.
+        ProvenanceError: As in :func:`edit`.
+        MidiError: The file is not MIDI.
+    """
+    role, terms = require_role(role), recorded_licence(licence)
     home.require_signer()
     parent = recording(home, recording_id)
     past = history(home, parent)
@@ -173,26 +242,69 @@ def edit(
     after = read_midi(edited)
     difference = _changed(before, after, edited, recording_id)
     party = _party(home, party_id or home.owner().party_id)
-    take = _rendered(after, _bits(_master(home, parent)), tell)
+    master = master_of(home, parent.recording_id)
+    take = _rendered(after, _bits(master), tell)
+    tell("fingerprinting", 0, 1)
+    measured = measure(take.mix)
+    content = describe(measured, keep(home, take, source=edited, difference=difference, objects=objects))
+    return Prepared(_edit(parent, party, role, terms, difference, content), measured, master, past.model)
+
+
+def complete(home: Home, draft: Draft, log_index: int, measured: Measured, master: Path, also: Also) -> None:
+    """Seal the master of an edit that is in the log, and record it.
+
+    Args:
+        home: Where it is recorded.
+        draft: The edit.
+        log_index: Its place.
+        measured: Its sound.
+        master: The signed file of what was edited.
+        also: More rows to write in the transaction that records the file.
+    """
     with home.objects.staging() as folder:
-        tell("fingerprinting", 0, 1)
-        measured = measure(take.mix)
-        content = describe(measured, keep(home, take, source=edited, difference=difference))
-        draft = _edit(home, parent, party, role, terms, difference, content)
-        tell("recording", 0, 1)
-        [receipt] = home.append([draft], also=_indexed(home, draft, measured))
-        sealed = _sealed(home, folder, draft, receipt.index, measured, media_type, tell, _master(home, parent))
-        files = _handed_out(home, content, sealed, output, keep=edited)
+        _sealed(home, folder, draft, log_index, measured, MASTER, _silent, master, also=also)
+
+
+def edit_made(draft: Draft, log_index: int, model: ModelPredicate, files: tuple[MadeFile, ...] = ()) -> Made:
+    """Describe an edit that is recorded.
+
+    Args:
+        draft: The edit.
+        log_index: Its place.
+        model: What made the first state of the recording.
+        files: What was handed out of it.
+
+    Raises:
+        TypeError: It is no edit.
+    """
+    predicate = made_by(draft)
+    if not isinstance(predicate, EditPredicate):
+        raise TypeError(f"a {predicate.KIND} is no edit")
     return Made(
-        recording_id=made_by(draft).recording_id,
+        recording_id=predicate.recording_id,
         leaf_hash=draft.leaf_hash,
-        log_index=receipt.index,
-        content=content,
-        model_id=past.model.model_id,
-        weights_digest=past.model.weights_digest,
+        log_index=log_index,
+        content=predicate.content,
+        model_id=model.model_id,
+        weights_digest=model.weights_digest,
         files=files,
-        difference=difference,
+        changes=predicate.changes,
     )
+
+
+def master_of(home: Home, recording_id: str) -> Path:
+    """Return the signed file of a recording that an edit of it starts from.
+
+    Raises:
+        UsageError: It was never made.
+    """
+    found = rendition_of(home, recording_id, MASTER)
+    if found is None:
+        raise UsageError(
+            f"The recording {recording_id} was never sealed: its making was interrupted. Make it again; an "
+            "edit needs the signed file it starts from."
+        )
+    return home.objects.path(found.asset_digest)
 
 
 def _rendered(score: Score, bits: int, tell: Progress) -> Take:
@@ -240,14 +352,13 @@ def _party(home: Home, party_id: str) -> Registration:
 
 
 def _edit(
-    home: Home,
     parent: Recording,
     party: Registration,
     role: str,
     licence: str,
     difference: Difference,
     content: Content,
-) -> Draft:
+) -> Statement[EditPredicate]:
     made = EditPredicate.model_validate(
         header(EditPredicate)
         | {
@@ -263,7 +374,13 @@ def _edit(
             "software": SOFTWARE,
         }
     )
-    return home.sign(Statement(_subject(made), made))
+    return Statement(_subject(made), made)
+
+
+def _signed_together(home: Home, statement: Statement[EditPredicate], signer: Signer) -> Draft:
+    """The person signs what they did, and the home what it measured: one envelope, the same bytes."""
+    envelope = signed(statement.to_bytes(), signer, home.service)
+    return Draft(statement, envelope, {}, frozenset({signer.keyid, home.service.keyid}))
 
 
 def _sealed(
@@ -275,6 +392,8 @@ def _sealed(
     media_type: MediaType,
     tell: Progress,
     parent: Path | None = None,
+    *,
+    also: Also | None = None,
 ) -> Sealed:
     """Seal the master and the format asked for, record both, and return the latter."""
     part = Part("mix", measured.audio, measured.content_digest, measured.iscc)
@@ -284,7 +403,7 @@ def _sealed(
     for position, each in enumerate(wanted):
         tell("sealing", position, len(wanted))
         sealed.append(seal(home, folder, draft, entry, part, each, parent))
-    home.append([rendition(home, draft, each) for each in sealed])
+    home.append([rendition(home, draft, each) for each in sealed], also=also)
     return sealed[-1]
 
 
@@ -322,22 +441,12 @@ def _changed(before: Score, after: Score, edited: Path, recording_id: str) -> Di
     return difference
 
 
-def _master(home: Home, parent: Recording) -> Path:
-    found = rendition_of(home, parent.recording_id, MASTER)
-    if found is None:
-        raise UsageError(
-            f"The recording {parent.recording_id} was never sealed: its making was interrupted. Make it again; an "
-            "edit needs the signed file it starts from."
-        )
-    return home.objects.path(found.asset_digest)
-
-
 def _bits(master: Path) -> int:
     """An edit keeps the sample size of what was edited."""
     return 16 if decode(master).samples.dtype == np.int16 else 24
 
 
-def _indexed(home: Home, draft: Draft, measured: Measured) -> Callable[[Connection, Sequence[Receipt]], None]:
+def _indexed(home: Home, draft: Draft, measured: Measured) -> Also:
     def within(connection: Connection, _receipts: Sequence[Receipt]) -> None:
         home.index.add(connection, made_by(draft).recording_id, measured.fingerprint)
 

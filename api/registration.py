@@ -10,21 +10,16 @@ import rfc8785
 
 from provenance.disclosure import Opening, commit
 from provenance.identity import Digest, digest, new_id
-from provenance.predicate import (
-    CorpusPredicate,
-    KeyPredicate,
-    ModelPredicate,
-    PartyPredicate,
-    Predicate,
-    Software,
-    WeightFile,
-)
+from provenance.key_predicate import KeyPredicate
+from provenance.recording_predicate import Software
+from provenance.source_predicate import CorpusPredicate, ModelPredicate, PartyPredicate, WeightFile
 from provenance.statement import Statement, Subject, header
 
 if TYPE_CHECKING:
     from generator.model import ModelCard
     from provenance.corpus import CorpusManifest
     from provenance.credential import Credential
+    from provenance.predicate import Predicate
 
 SOFTWARE = Software(name="Liner Notes", version=version("linernotes"))
 BUILT_IN_OUTPUT_LICENCE = "CC0-1.0"

@@ -1,4 +1,4 @@
-"""What a home has on record besides recordings: parties, models, corpora, keys."""
+"""What a home has on record besides recordings: parties, models, corpora."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from api.registration import party_statement
 from api.schemas.registry import (
     CorpusList,
     CorpusShown,
-    KeyList,
-    KeyShown,
     Membership,
     ModelList,
     ModelShown,
@@ -19,8 +17,7 @@ from api.schemas.registry import (
 )
 from licensing.party import parse_ipi, parse_isni
 from provenance import store
-from provenance.identity import digest
-from provenance.predicate import CorpusPredicate, ModelPredicate, PartyPredicate
+from provenance.source_predicate import CorpusPredicate, ModelPredicate, PartyPredicate
 from provenance.text import require_line
 
 if TYPE_CHECKING:
@@ -77,22 +74,6 @@ def corpora(home: Home) -> CorpusList:
     with home.reading() as connection:
         found = store.registrations(connection, "corpus")
     return CorpusList(corpora=[_corpus(home, each) for each in found])
-
-
-def keys(home: Home) -> KeyList:
-    """List the keys of this home, public halves only."""
-    credential = home.credential
-    return KeyList(
-        keys=[
-            KeyShown(role="log", state="active", keyid=digest(home.log.verifier.public_key), vkey=home.log_vkey),
-            KeyShown(role="service", state="active", keyid=home.service.keyid),
-            KeyShown(
-                role="c2pa",
-                state="test" if credential.is_test else "active",
-                keyid=digest(credential.certificate_chain),
-            ),
-        ]
-    )
 
 
 def membership_answer(found: Found) -> Membership:

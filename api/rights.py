@@ -21,12 +21,12 @@ from licensing.terms import shipped_table
 from licensing.verdict import Verdict, decide
 from provenance.disclosure import Opening, commit
 from provenance.identity import Digest, now
-from provenance.predicate import CheckPredicate
 from provenance.statement import Statement, Subject, header
+from provenance.use_predicate import CheckPredicate
 
 if TYPE_CHECKING:
     from api.home import Home
-    from api.recognition import ForeignManifest, Found
+    from api.recognition import Found
     from licensing.closure import Closure
     from provenance.store import Recording
 
@@ -70,7 +70,7 @@ class Checked:
             log_index=self.log_index,
             found_by=found.by if found else "id",
             also=[each for each in found.candidates if each != recording_id] if found else [],
-            foreign_manifest=_shown(found.foreign) if found and found.foreign else None,
+            foreign_manifest=ForeignManifestShown.of(found.foreign if found else None),
         )
 
 
@@ -118,12 +118,6 @@ def _in_doubt(found: Found) -> File | None:
     """The file, where it is not known to be the recording and nobody else's."""
     other_log = found.foreign.log if found.foreign else ""
     return File(found.asset_digest, found.unlike, other_log) if found.unlike or other_log else None
-
-
-def _shown(foreign: ForeignManifest) -> ForeignManifestShown:
-    return ForeignManifestShown(
-        manifest_id=foreign.manifest_id, log=foreign.log, recording_id=foreign.recording_id, signer=foreign.signer
-    )
 
 
 def _decided(home: Home, recording: Recording, question: Question, file: File | None = None) -> tuple[Closure, Verdict]:

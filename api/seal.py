@@ -25,7 +25,7 @@ from provenance.assertion import (
 )
 from provenance.identity import Digest
 from provenance.manifest import ManifestDraft
-from provenance.predicate import EditPredicate, GenerationPredicate, RenditionPredicate
+from provenance.recording_predicate import EditPredicate, GenerationPredicate, RenditionPredicate
 from provenance.statement import Statement, Subject, header
 from provenance.verify import source_type_of
 

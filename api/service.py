@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
+from api.drafts import Drafts
 from api.errors import HomeBusyError
 from api.home import Home
 from api.jobs import Jobs
@@ -44,6 +45,7 @@ class Service:
     jobs: Jobs
     workshop: Workshop
     intake: Intake
+    drafts: Drafts
 
 
 def service_of(request: Request) -> Service:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
-from api.tables import job, token
+from api.tables import edit_draft, job, token
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
 JobState = Literal["queued", "running", "done", "failed"]
+DraftState = Literal["waiting", "recorded", "sealed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,37 @@ class Job:
     error: str
     created: str
     idempotency_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EditDraft:
+    """An edit that was handed out over HTTP to be signed.
+
+    Attributes:
+        token_id: Of the token that asked for it, and may send the signature.
+        state: ``waiting`` for the signature; ``recorded`` in the log, and not sealed yet; ``sealed``.
+        recording_id: The recording that it will be.
+        party_id: Whose signature it waits for.
+        payload: The statement, byte for byte as it was handed out.
+        mix: Asset digest of its sound, which is kept beside the files that the statement names.
+        expires: When it is forgotten: unsigned, or with the answer that was given to the signature.
+        envelope: Digest of the envelope that was sent; empty while it waits.
+        leaf_hash: Of the entry that it became; empty while it waits.
+        result: JSON of the answer, when sealed.
+    """
+
+    draft_id: str
+    token_id: str
+    state: DraftState
+    recording_id: str
+    party_id: str
+    payload: bytes
+    mix: str
+    created: str
+    expires: str
+    envelope: str = ""
+    leaf_hash: str = ""
+    result: str = ""
 
 
 def add_token(connection: Connection, new: Token) -> None:
@@ -99,6 +131,68 @@ def jobs_in_state(connection: Connection, state: JobState) -> list[Job]:
     """Return the jobs in a state, oldest first."""
     rows = connection.execute(select(job).where(job.c.state == state).order_by(job.c.job_id))
     return [Job(**row._asdict()) for row in rows]
+
+
+def add_edit_draft(connection: Connection, new: EditDraft) -> None:
+    """Keep an edit that waits for its signature."""
+    connection.execute(insert(edit_draft).values(**asdict(new)))
+
+
+def find_edit_draft(connection: Connection, draft_id: str) -> EditDraft | None:
+    """Look one up."""
+    row = connection.execute(select(edit_draft).where(edit_draft.c.draft_id == draft_id)).first()
+    return None if row is None else _edit_draft(row)
+
+
+def edit_drafts_in_state(connection: Connection, state: DraftState) -> list[EditDraft]:
+    """Return those in a state, oldest first."""
+    rows = connection.execute(select(edit_draft).where(edit_draft.c.state == state).order_by(edit_draft.c.draft_id))
+    return [_edit_draft(row) for row in rows]
+
+
+def count_edit_drafts(connection: Connection, token_id: str | None = None) -> int:
+    """Return how many wait for a signature: all, or those that a token asked for."""
+    query = select(func.count()).select_from(edit_draft).where(edit_draft.c.state == "waiting")
+    if token_id is not None:
+        query = query.where(edit_draft.c.token_id == token_id)
+    return connection.scalar(query) or 0
+
+
+def change_edit_draft(connection: Connection, draft_id: str, before: DraftState, **values: str) -> bool:
+    """Change some columns of one that is in a state; tell whether it was."""
+    where = (edit_draft.c.draft_id == draft_id, edit_draft.c.state == before)
+    return bool(connection.execute(update(edit_draft).where(*where).values(**values)).rowcount)
+
+
+def remove_edit_draft(connection: Connection, draft_id: str) -> bool:
+    """Forget one that waits; tell whether it did."""
+    where = (edit_draft.c.draft_id == draft_id, edit_draft.c.state == "waiting")
+    return bool(connection.execute(delete(edit_draft).where(*where)).rowcount)
+
+
+def remove_expired_edit_drafts(connection: Connection, moment: str) -> list[str]:
+    """Forget those whose time is over, but none that is in the log and not sealed yet; return their ids."""
+    over = (edit_draft.c.expires <= moment, edit_draft.c.state != "recorded")
+    found = list(connection.scalars(select(edit_draft.c.draft_id).where(*over)))
+    connection.execute(delete(edit_draft).where(*over))
+    return found
+
+
+def edit_drafts_with_files(connection: Connection) -> set[str]:
+    """Return the ids of those whose files are still needed."""
+    return set(connection.scalars(select(edit_draft.c.draft_id).where(edit_draft.c.state != "sealed")))
+
+
+def edit_drafts_about(connection: Connection, name: str) -> list[str]:
+    """Return the ids of those that wait, and are of a party, or would be a recording."""
+    named = or_(edit_draft.c.party_id == name, edit_draft.c.recording_id == name)
+    query = select(edit_draft.c.draft_id).where(edit_draft.c.state == "waiting", named)
+    return list(connection.scalars(query.order_by(edit_draft.c.draft_id)))
+
+
+def _edit_draft(row: Row[tuple[object, ...]]) -> EditDraft:
+    fields = row._asdict()
+    return EditDraft(**{**fields, "payload": bytes(fields["payload"])})
 
 
 def _token(row: Row[tuple[object, ...]]) -> Token:

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import IntegrityError
 
 from api.home import Draft
-from provenance.admission import Limits, admit
+from provenance.admission import Limits, admit, foresee
 from provenance.errors import DuplicateStatementError
 from provenance.identity import digest_bytes, now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Connection
 
     from api.home import Home
     from ledger.keys import Signer
     from ledger.log import Receipt
     from provenance.identity import Digest
     from provenance.keyring import Keyring
+
+    Also = Callable[[Connection, Sequence[Receipt]], None]
 
 
 class Intake:
@@ -37,12 +41,26 @@ class Intake:
         """Return the keys of the log as of now."""
         return self._home.ring.now()
 
-    def submit(self, envelopes: Sequence[bytes], once: str | None = None) -> list[Receipt]:
+    def foresee(self, payload: bytes, signers: Sequence[str]) -> None:
+        """Ask, before a statement is handed out, whether it would be admitted with signatures by some keys.
+
+        Args:
+            payload: Its bytes.
+            signers: Names of the keys.
+
+        Raises:
+            AdmissionError: It would be refused as things stand.
+        """
+        ring = self.keyring()
+        foresee(payload, signers, ring, ring.size, self._holds, now(), self._limits)
+
+    def submit(self, envelopes: Sequence[bytes], once: str | None = None, also: Also | None = None) -> list[Receipt]:
         """Admit signed statements and append them, all or none.
 
         Args:
             envelopes: DSSE envelopes, in order.
             once: Idempotency key: a second submission with it, of the same envelopes, is the first.
+            also: More rows to write in the same transaction.
 
         Returns:
             Index and leaf hash of each entry; they are durable.
@@ -55,7 +73,7 @@ class Intake:
             return before
         drafts = self._admitted(envelopes)
         try:
-            return self._home.append(drafts, once=once)
+            return self._home.append(drafts, also=also, once=once)
         except IntegrityError as error:
             raise DuplicateStatementError(
                 "A statement with the same identifier, or about a new recording with the same one, is in the log "

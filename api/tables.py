@@ -1,8 +1,8 @@
-"""Operational tables: jobs and bearer tokens. Nothing here is part of the record."""
+"""Operational tables: jobs, bearer tokens, and edits that wait for a signature. Nothing here is part of the record."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, MetaData, String, Table
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table
 
 METADATA = MetaData()
 
@@ -30,4 +30,21 @@ token = Table(
     Column("scopes", String(400), nullable=False),
     Column("created", String(20), nullable=False),
     Column("revoked", String(20), nullable=False),
+)
+
+edit_draft = Table(
+    "edit_draft",
+    METADATA,
+    Column("draft_id", String(36), primary_key=True),
+    Column("token_id", String(36), nullable=False, index=True),
+    Column("state", String(16), nullable=False, index=True),
+    Column("recording_id", String(36), nullable=False, unique=True),
+    Column("party_id", String(200), nullable=False, index=True),
+    Column("payload", LargeBinary, nullable=False),
+    Column("mix", String(71), nullable=False),
+    Column("created", String(20), nullable=False),
+    Column("expires", String(20), nullable=False),
+    Column("envelope", String(71), nullable=False),
+    Column("leaf_hash", String(71), nullable=False),
+    Column("result", String, nullable=False),
 )

@@ -12,7 +12,7 @@ from generator.model import load_model, read_card, verify_weights
 from licensing.terms import UNKNOWN_LICENCE
 from provenance import store
 from provenance.openscore import shipped_manifest
-from provenance.predicate import ModelPredicate
+from provenance.source_predicate import ModelPredicate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-SCRIPTS = ("provenance_cost", "generation", "verification", "recognition", "identity")
+SCRIPTS = (
+    *("provenance_cost", "generation", "verification", "recognition", "identity"),
+    *("appends", "proofs", "http", "fsck"),
+)
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 

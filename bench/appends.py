@@ -1,7 +1,8 @@
 """Durable appends: what a receipt costs, against a floor that does only the unavoidable.
 
 The floor with one client is a bare durable INSERT of the same bytes. With many it verifies, hashes and inserts in
-batches of the same sizes as ours, one after the other in one thread, without any code of ours in between.
+batches of the same sizes as ours, one after the other in one thread, without any code of ours in between. On
+PostgreSQL it adds rows by COPY, as ours does; what that is worth stands in a table of its own.
 """
 
 from __future__ import annotations
@@ -10,41 +11,40 @@ import base64
 import hashlib
 import itertools
 import json
-import multiprocessing
-import os
-import sqlite3
 import statistics
 import tempfile
-import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
+from bench.crowd import by_threads, together
+from bench.logs import LOG_KEY, PRIVATE_KEY, append_verified, bare_table, envelopes, insert_bare, new_log
 from bench.table import markdown
 from ledger.database import open_engine, reading
-from ledger.envelope import Envelope, pae, sign, verify
-from ledger.keys import Ed25519Signer
+from ledger.entry import Entry
+from ledger.envelope import pae
 from ledger.log import Log
-from ledger.note import NoteSigner
+from ledger.merkle import leaf_hash
+from ledger.store import add_entries
+from ledger.tables import ENTRY
 from migrations.upgrade import upgrade
 from tests.postgresql import private_server, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from multiprocessing.synchronize import Barrier
 
-PAYLOAD_BYTES = 1_300
+    from sqlalchemy import Connection, Engine
+
 ROUNDS = 5
 SINGLE = 200
 CLIENTS = 64
 PER_CLIENT = 40
 PROCESSES = 4
-_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
-SIGNER = Ed25519Signer(_KEY)
-LOG_KEY = NoteSigner("example.com/bench", SIGNER)
+ROWS_OF_A_BATCH = (16, 64, 256)
+BATCHES = 60
 
 
 def main() -> None:
@@ -71,29 +71,17 @@ def main() -> None:
 Figures = dict[str, dict[str, float]]
 
 
-def envelopes(count: int) -> list[bytes]:
-    """Signed envelopes, no two alike."""
-    made = []
-    for _ in range(count):
-        payload = os.urandom(PAYLOAD_BYTES // 2).hex().encode()
-        made.append(sign(payload, SIGNER).to_bytes())
-    return made
-
-
 def _single(folder: Path) -> Figures:
     folder.mkdir()
     log = new_log(str(folder / "log.db"), folder)
-    raw = _raw(folder / "floor.db")
+    raw = bare_table(folder / "floor.db")
     ours, floor = [], []
     for entry in envelopes(SINGLE):
         began = time.perf_counter()
-        verify(Envelope.parse(entry), SIGNER.verifier)
-        log.append([entry])
+        append_verified(log, entry)
         ours.append(time.perf_counter() - began)
         began = time.perf_counter()
-        raw.execute("BEGIN IMMEDIATE")
-        raw.execute("INSERT INTO entry (data) VALUES (?)", (entry,))
-        raw.execute("COMMIT")
+        insert_bare(raw, entry)
         floor.append(time.perf_counter() - began)
     log.engine.dispose()
     raw.close()
@@ -104,10 +92,10 @@ def _many(folder: Path) -> Figures:
     folder.mkdir()
     log = new_log(str(folder / "log.db"), folder)
     entries = envelopes(CLIENTS * PER_CLIENT)
-    seconds = appended_by_threads(log, entries)
+    seconds = by_threads(partial(append_verified, log), entries, CLIENTS)
     sizes = batch_sizes(log)
     log.engine.dispose()
-    raw = _raw(folder / "floor.db")
+    raw = bare_table(folder / "floor.db")
     began = time.perf_counter()
     for batch in _cut(entries, sizes):
         rows = [_unavoidable(entry) for entry in batch]
@@ -131,58 +119,52 @@ def _postgresql() -> None:
         Path(folder).chmod(0o755)
         with private_server(Path(folder) / "server", durable=True) as server:
             rounds = [_many_processes(server.url) for _ in range(ROUNDS)]
+            copies = [_copied_or_inserted(server.url, rows) for rows in ROWS_OF_A_BATCH]
     name = f"{PROCESSES} processes with {CLIENTS} clients each, per second"
     row = (name, *_pair(rounds, "rate", ""), "at least 70 %", _ratio(rounds, "rate"))
     print(markdown(("PostgreSQL, synchronous_commit = on", "Liner Notes", "floor", "goal", "ours / floor"), [row]))
     batches = statistics.median(each["ours"]["batch"] for each in rounds)
     print(f"The floor inserts with COPY, in as many processes. Entries per transaction: {batches:.0f} (median).\n")
+    print(markdown(("rows of `entry` added at once, without the commit", "COPY", "INSERT", "COPY / INSERT"), copies))
 
 
 def _many_processes(url: str) -> Figures:
+    engine = emptied(url)
+    log = Log(engine, LOG_KEY)
+    count = PROCESSES * CLIENTS * PER_CLIENT
+    seconds, _ = together(_append_in_process, [(url,)] * PROCESSES)
+    sizes = batch_sizes(log)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE floor (leaf BYTEA, data BYTEA, number BIGSERIAL PRIMARY KEY)")
+    engine.dispose()
+    floor, _ = together(_floor_in_process, [(url, sizes[number::PROCESSES]) for number in range(PROCESSES)])
+    return {"ours": {"rate": count / seconds, "batch": statistics.mean(sizes)}, "floor": {"rate": sum(sizes) / floor}}
+
+
+def emptied(url: str) -> Engine:
+    """A database of a PostgreSQL server, with empty tables."""
     engine = open_engine(url)
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP SCHEMA public CASCADE")
         connection.exec_driver_sql("CREATE SCHEMA public")
     upgrade(engine)
-    log = Log(engine, LOG_KEY)
-    count = PROCESSES * CLIENTS * PER_CLIENT
-    seconds = _in_processes(_append_in_process, [(url,)] * PROCESSES)
-    sizes = batch_sizes(log)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE floor (leaf BYTEA, data BYTEA, number BIGSERIAL PRIMARY KEY)")
-    engine.dispose()
-    floor = _in_processes(_floor_in_process, [(url, sizes[number::PROCESSES]) for number in range(PROCESSES)])
-    return {"ours": {"rate": count / seconds, "batch": statistics.mean(sizes)}, "floor": {"rate": sum(sizes) / floor}}
+    return engine
 
 
-def _in_processes(work: Callable[..., None], arguments: Sequence[tuple[object, ...]]) -> float:
-    """Seconds from when all processes are ready until the last is done."""
-    context = multiprocessing.get_context("spawn")
-    ready = context.Barrier(len(arguments) + 1)
-    processes = [context.Process(target=work, args=(ready, *each)) for each in arguments]
-    for process in processes:
-        process.start()
-    ready.wait()
-    began = time.perf_counter()
-    for process in processes:
-        process.join()
-    return time.perf_counter() - began
-
-
-def _append_in_process(ready: Barrier, url: str) -> None:
+def _append_in_process(wait: Callable[[], object], url: str) -> None:
     log = Log(open_engine(url), LOG_KEY)
     log.size()
     entries = envelopes(CLIENTS * PER_CLIENT)
-    ready.wait()
-    appended_by_threads(log, entries)
+    wait()
+    by_threads(partial(append_verified, log), entries, CLIENTS)
 
 
-def _floor_in_process(ready: Barrier, url: str, sizes: Sequence[int]) -> None:
+def _floor_in_process(wait: Callable[[], object], url: str, sizes: Sequence[int]) -> None:
     import psycopg  # noqa: PLC0415 - only where there is a server
 
     entries = envelopes(sum(sizes))
     with psycopg.connect(url.replace("+psycopg", "")) as raw:
-        ready.wait()
+        wait()
         for batch in _cut(entries, sizes):
             rows = [_unavoidable(entry) for entry in batch]
             with raw.cursor() as cursor, cursor.copy("COPY floor (leaf, data) FROM STDIN (FORMAT BINARY)") as copy:
@@ -192,35 +174,35 @@ def _floor_in_process(ready: Barrier, url: str, sizes: Sequence[int]) -> None:
             raw.commit()
 
 
-def new_log(database: str, folder: Path) -> Log:
-    """An empty log."""
-    engine = open_engine(database)
-    upgrade(engine)
-    return Log(engine, LOG_KEY, last_checkpoint=folder / "last-checkpoint")
+def _copied_or_inserted(url: str, rows: int) -> tuple[str, str, str, str]:
+    """Adds rows by turns in both ways, each in a transaction that is undone."""
+    engine = emptied(url)
+    copied, inserted = [], []
+    for _ in range(BATCHES):
+        batch = [Entry(n, leaf_hash(data), data, "2026-01-01T00:00:00Z") for n, data in enumerate(envelopes(rows))]
+        copied.append(_undone(engine, partial(add_entries, added=batch)))
+        inserted.append(_undone(engine, partial(_insert_entries, added=batch)))
+    engine.dispose()
+    copy, insertion = statistics.median(copied), statistics.median(inserted)
+    return str(rows), f"{copy * 1000:.2f} ms", f"{insertion * 1000:.2f} ms", f"{copy / insertion:.2f}"
 
 
-def appended_by_threads(log: Log, entries: Sequence[bytes]) -> float:
-    """Seconds that `CLIENTS` threads take to verify and append entries, one after the other each."""
-    ready = threading.Barrier(CLIENTS + 1)
-
-    def client(own: Sequence[bytes]) -> None:
-        ready.wait()
-        for entry in own:
-            verify(Envelope.parse(entry), SIGNER.verifier)
-            log.append([entry])
-
-    each = len(entries) // CLIENTS
-    clients = [
-        threading.Thread(target=client, args=(entries[number * each : (number + 1) * each],))
-        for number in range(CLIENTS)
+def _insert_entries(connection: Connection, added: Sequence[Entry]) -> None:
+    values = [
+        {"log_index": each.index, "leaf_hash": each.leaf_hash, "appended_at": each.appended_at, "data": each.data}
+        for each in added
     ]
-    for one in clients:
-        one.start()
-    ready.wait()
-    began = time.perf_counter()
-    for one in clients:
-        one.join()
-    return time.perf_counter() - began
+    connection.execute(insert(ENTRY), values)
+
+
+def _undone(engine: Engine, work: Callable[[Connection], None]) -> float:
+    """Seconds that a piece of work takes in a transaction that is rolled back."""
+    with engine.connect() as connection, connection.begin() as transaction:
+        began = time.perf_counter()
+        work(connection)
+        seconds = time.perf_counter() - began
+        transaction.rollback()
+    return seconds
 
 
 def batch_sizes(log: Log) -> list[int]:
@@ -234,7 +216,9 @@ def _unavoidable(entry: bytes) -> tuple[bytes, bytes]:
     """Verify an entry and hash it, with the bare library."""
     document = json.loads(entry)
     payload = base64.b64decode(document["payload"])
-    _KEY.public_key().verify(base64.b64decode(document["signatures"][0]["sig"]), pae(document["payloadType"], payload))
+    PRIVATE_KEY.public_key().verify(
+        base64.b64decode(document["signatures"][0]["sig"]), pae(document["payloadType"], payload)
+    )
     return hashlib.sha256(b"\x00" + entry).digest(), entry
 
 
@@ -243,14 +227,6 @@ def _cut(entries: Sequence[bytes], sizes: Sequence[int]) -> Iterator[Sequence[by
     for size in sizes:
         yield entries[start : start + size]
         start += size
-
-
-def _raw(path: Path) -> sqlite3.Connection:
-    raw = sqlite3.connect(path, isolation_level=None)
-    raw.execute("PRAGMA journal_mode=WAL")
-    raw.execute("PRAGMA synchronous=FULL")
-    raw.execute("CREATE TABLE entry (log_index INTEGER PRIMARY KEY, leaf BLOB, data BLOB)")
-    return raw
 
 
 def _percentiles(seconds: Sequence[float]) -> dict[str, float]:

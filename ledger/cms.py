@@ -1,7 +1,8 @@
 """The CMS envelope of a time stamp (RFC 5652), as RFC 3161 section 2.4.2 and RFC 5816 want it.
 
 What is checked here is what `rfc3161-client` does not look at: the parts that no signature covers, and
-that the signature names the very certificate that made it. The signature itself is left to that library.
+that the signature names the very certificate that made it. The signature itself is left to that library
+(`docs/adr/0013-own-der-where-libraries-stop.md`).
 """
 
 import hashlib

@@ -5,41 +5,23 @@ this log, and that it extends every earlier one that the witness had seen.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ledger.encoding import MAX_NUMBER
 from ledger.errors import SignatureError, shown
-from ledger.keys import Signer
-from ledger.note import Note, NoteVerifier, Signature, SignatureType, cosignature_message
+from ledger.note import NamedKey, Note, Signature, SignatureType, cosignature_message
 
 _TIMESTAMP_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Cosigner:
-    """A key that cosigns checkpoints under a name; it may be used for nothing else.
+class Cosigner(NamedKey):
+    """A key that cosigns checkpoints; it may be used for nothing else.
 
-    Attributes:
-        name: Key name; should be a URL without its scheme that identifies the witness.
-        key: The private key.
-        verifier: What others check its cosignatures with.
-
-    Raises:
-        NoteError: The name is empty, or holds a space or a plus sign.
+    Its name should be a URL without the scheme that identifies the witness.
     """
 
-    name: str
-    key: Signer
-    verifier: NoteVerifier = field(init=False)
-
-    def __post_init__(self) -> None:
-        public_key = self.key.verifier.public_key
-        object.__setattr__(self, "verifier", NoteVerifier(self.name, public_key, SignatureType.COSIGNATURE))
-
-    @property
-    def vkey(self) -> str:
-        """The public half as one line of text, to be written into policies."""
-        return self.verifier.vkey
+    SIGNATURE_TYPE = SignatureType.COSIGNATURE
 
     def cosign(self, text: str, seconds: int) -> Signature:
         """Cosigns a checkpoint; only `ledger.witness` may decide that one should be.

@@ -1,6 +1,7 @@
 """DER (ITU-T X.690), as far as a time stamp needs it: elements with one-byte tags and definite lengths.
 
 Nothing is nested here: an element's content is octets, and whoever expects elements in them asks again.
+Why it is our own: `docs/adr/0013-own-der-where-libraries-stop.md`.
 """
 
 from dataclasses import dataclass

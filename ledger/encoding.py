@@ -37,16 +37,17 @@ def decode_base64(text: str, what: str, error: type[LedgerError]) -> bytes:
         LedgerError: As `error`, when the text is not base64 or not in its canonical form.
     """
     try:
+        data = binascii.a2b_base64(text)
+        if encode_base64(data) == text:
+            return data
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as fault:
         raise error(f"{what} is not base64: {shown(text)}; ask its sender for an undamaged copy.") from fault
-    if encode_base64(data) != text:
-        raise error(
-            f"{what} is base64 in a form that is not canonical: {shown(text)}, where "
-            f"{shown(encode_base64(data))} is the only form accepted; ask its sender for the "
-            "original bytes."
-        )
-    return data
+    raise error(
+        f"{what} is base64 in a form that is not canonical: {shown(text)}, where "
+        f"{shown(encode_base64(data))} is the only form accepted; ask its sender for the "
+        "original bytes."
+    )
 
 
 def decode_decimal(text: str, what: str, error: type[LedgerError]) -> int:

@@ -174,6 +174,18 @@ class SuccessionError(LedgerError):
     """A checkpoint that is not signed by the key whose turn it was, or a successor that cannot be one."""
 
 
+class CheckStoppedError(LedgerError):
+    """A check of a log that came to no end."""
+
+
+class RemoteTimeoutError(RemoteError):
+    """Somebody else's server has not answered in time."""
+
+
+class RemoteAnswerTooLongError(RemoteError):
+    """Somebody else's server answers with more than is read of it."""
+
+
 def shown(value: object) -> str:
     """Returns a value as a message may quote it: its `repr`, cut to one short line."""
     text = repr(value)

@@ -1,59 +1,48 @@
 """Checks a whole log against itself: every entry, every tile, every checkpoint."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic
 
 from sqlalchemy import Connection
 
 from ledger import store
 from ledger.database import reading
-from ledger.entry import Entry
 from ledger.errors import DatabaseUnavailableError, LedgerError, LogDamagedError
+from ledger.findings import Findings, FsckReport, Problem
 from ledger.guard import require_covered
 from ledger.log import Log
-from ledger.merkle import Frontier, leaf_hash
-from ledger.rotation import Succession
-from ledger.store import StoredCheckpoint
-from ledger.tile import TILE_HEIGHT, TILE_WIDTH, Tile, TileId
+from ledger.merkle import Frontier
+from ledger.stretch import STRETCH, CheckpointRead, Examination, Found_co, Inspect, Stretch, examined, tile_fault
+from ledger.tile import TILE_WIDTH, Tile, TileId
 from ledger.timestamp import TimeStamp, TsaRoots, stamped_bytes, verify
+from ledger.tree import edge_at
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is not as it should be.
+class Inspection(Generic[Found_co]):
+    """The caller's own check of entries, whose bytes mean nothing to the log.
 
     Attributes:
-        what: A sentence that says what is wrong.
-        where: The row: `entry 7`, `tile 0/1`, `checkpoint 8`, `database`, `log`.
+        inspect: Called with stretches of entries in any order, maybe in other processes, to which it has to travel.
+        take: Called here with what it returned, in the order of the log; says what is wrong.
     """
 
-    what: str
-    where: str
+    inspect: Inspect[Found_co]
+    take: Callable[[Found_co], Iterable[Problem]]
 
 
-@dataclass(frozen=True, slots=True)
-class FsckReport:
-    """What a check found.
-
-    Attributes:
-        entries: Entries in the log.
-        problems: What must not be; none in a sound log.
-        warnings: What is odd, and breaks nothing.
-    """
-
-    entries: int
-    problems: tuple[Problem, ...]
-    warnings: tuple[Problem, ...]
-
-
-Inspect = Callable[[Entry], Iterable[Problem]]
-"""The caller's own check of one entry, whose bytes mean nothing to the log."""
-
-
-def check(log: Log, inspect: Inspect | None = None, tsa_roots: TsaRoots | None = None) -> FsckReport:
-    """Checks a log in one read transaction, so that appends may go on meanwhile.
+def check(
+    log: Log,
+    inspection: Inspection[Found_co] | None = None,
+    tsa_roots: TsaRoots | None = None,
+    cosigned: bytes | None = None,
+    *,
+    processes: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> FsckReport:
+    """Checks a log as of one moment; appends may go on meanwhile.
 
     1. The database file is whole, and still refuses changes.
     2. Indices are contiguous, and every entry has the leaf hash of its bytes.
@@ -63,53 +52,51 @@ def check(log: Log, inspect: Inspect | None = None, tsa_roots: TsaRoots | None =
     5. Head, newest checkpoint and the one kept beside the key agree with the entries; entries that no
        checkpoint covers yet are a warning where a publisher of its own signs, else a problem.
     6. Every time stamp is of a checkpoint that was signed, and holds under the roots, when they are given.
-    7. `inspect`, when given, finds nothing wrong with any entry.
+    7. The checkpoint that is kept with its cosignatures, when it is given, is one of this tree.
+    8. The caller's own check, when there is one, finds nothing wrong with any entry.
 
     Args:
         log: The log.
-        inspect: Called once with every entry, in order.
+        inspection: The caller's own check.
         tsa_roots: The time-stamping authorities that are trusted.
+        cosigned: The newest checkpoint that witnesses cosigned; their signatures are not looked at.
+        processes: How many processes share the work on the entries. With more than one, the program must be one that
+            can be begun again (`multiprocessing`, spawn).
+        progress: Told how many entries are done, of how many.
 
     Returns:
-        The report. Of problems of one kind with nodes or checkpoints, which tend to come in
-        thousands, the first is reported together with the number of others.
+        The report.
+
+    Raises:
+        CheckStoppedError: Another process died.
     """
-    findings = _Findings()
+    findings = Findings()
     entries = 0
     remembered = _remembered(log, findings)  # before the snapshot, or it might be the newer one
     try:
         with reading(log.engine) as connection:
-            _check_database(connection, findings)
             entries = store.entry_count(connection)
-            _check_tree(connection, log.succession, inspect, findings)
+            tree = _Tree(connection, findings)
+            examination = Examination(log.succession, None if inspection is None else inspection.inspect)
+            shared = processes if entries > processes * STRETCH else 1
+            for stretch in examined(connection, log.engine, examination, shared):
+                tree.take(stretch)
+                if inspection is not None and stretch.found is not None:
+                    findings.problems_of(inspection.take(stretch.found))
+                if progress is not None:
+                    progress(min(stretch.start + STRETCH, entries), entries)
+            tree.finish()
+            _check_database(connection, findings)
             _check_newest(connection, log, remembered, findings)
             _check_stamps(connection, tsa_roots, findings)
+            if cosigned is not None:
+                _check_cosigned(connection, log, cosigned, findings)
     except DatabaseUnavailableError as fault:
         findings.problem(str(fault), "database")
-    return FsckReport(entries, findings.problems(), tuple(findings.warnings))
+    return FsckReport(entries, findings.problems, tuple(findings.warnings))
 
 
-@dataclass(slots=True)
-class _Findings:
-    singles: list[Problem] = field(default_factory=list)
-    series: dict[str, list[Problem]] = field(default_factory=lambda: defaultdict(list))
-    warnings: list[Problem] = field(default_factory=list)
-
-    def problem(self, what: str, where: str) -> None:
-        self.singles.append(Problem(what, where))
-
-    def one_of_many(self, kind: str, what: str, where: str) -> None:
-        self.series[kind].append(Problem(what, where))
-
-    def problems(self) -> tuple[Problem, ...]:
-        firsts = [
-            Problem(f"{first.what} (and {len(others)} more)" if others else first.what, first.where)
-            for first, *others in self.series.values()
-        ]
-        return (*self.singles, *firsts)
-
-
-def _check_database(connection: Connection, findings: _Findings) -> None:
+def _check_database(connection: Connection, findings: Findings) -> None:
     for fault in store.physical_faults(connection):
         findings.problem(f"The database file is damaged: {fault}", "database")
     for guard in store.missing_guards(connection):
@@ -119,99 +106,102 @@ def _check_database(connection: Connection, findings: _Findings) -> None:
         )
 
 
-def _check_tree(connection: Connection, succession: Succession, inspect: Inspect | None, findings: _Findings) -> None:
-    tree = _Tree(connection, succession, findings)
-    expected, latest = 0, ""
-    for entry in store.all_entries(connection):
-        where = f"entry {entry.index}"
-        if entry.index != expected:
-            findings.problem(
-                f"Before this entry, {entry.index - expected} are missing; the tree cannot be checked from there on.",
-                where,
-            )
-            tree.broken = True
-        expected = entry.index + 1
-        if leaf_hash(entry.data) != entry.leaf_hash:
-            findings.problem("The bytes do not have the leaf hash that was recorded.", where)
-        if entry.appended_at < latest:
-            findings.warnings.append(
-                Problem(
-                    f"It was appended at {entry.appended_at} by the clock, but an entry before it "
-                    f"at {latest}: the clock was set back.",
-                    where,
-                )
-            )
-        latest = max(latest, entry.appended_at)
-        tree.add(entry.leaf_hash)
-        if inspect is not None:
-            findings.singles.extend(inspect(entry))
-    tree.finish()
-
-
 class _Tree:
     """The tree as the entries give it, beside the tiles and checkpoints that are stored."""
 
-    def __init__(self, connection: Connection, succession: Succession, findings: _Findings) -> None:
-        self.broken = False
-        self._session = connection
-        self._succession = succession
+    def __init__(self, connection: Connection, findings: Findings) -> None:
+        self._connection = connection
         self._findings = findings
+        self._broken = False
+        self._expected = 0
+        self._latest = ""
         self._edge = Frontier()
-        self._rows: list[list[bytes]] = [[]]
-        self._tiles = 0
-        self._checkpoints = store.checkpoints(connection)
-        self._next_checkpoint = next(self._checkpoints, None)
+        self._rows: list[list[bytes]] = []
+        self._tiles = [0]
 
-    def add(self, leaf: bytes) -> None:
-        if self.broken:
-            return
-        self._check_checkpoints()
-        self._edge = self._edge.extended([leaf]).frontier
-        self._fill(0, leaf)
+    def take(self, stretch: Stretch[object]) -> None:
+        """Adds the next stretch that holds an entry."""
+        self._findings.problems_of(stretch.problems)
+        self._check_times(stretch.times)
+        intact = not self._broken and stretch.start == self._expected
+        self._check_indices(stretch.indices)
+        if intact:
+            self._grow(stretch)
 
     def finish(self) -> None:
-        if self.broken:
+        """Checks what there is only one of, and what lies beyond the last entry."""
+        if self._broken:
             return
-        self._check_checkpoints()
-        while self._next_checkpoint is not None:
+        for size in store.checkpoints_beyond(self._connection, self._edge.size):
             self._findings.one_of_many(
-                "large",
-                f"It covers {self._next_checkpoint.size} entries, but the log holds {self._edge.size}.",
-                f"checkpoint {self._next_checkpoint.size}",
+                "large", f"It covers {size} entries, but the log holds {self._edge.size}.", f"checkpoint {size}"
             )
-            self._next_checkpoint = next(self._checkpoints, None)
-        stored = store.tile_count(self._session)
-        if stored != self._tiles:
+        stored = store.tile_count(self._connection)
+        if stored != sum(self._tiles):
             self._findings.problem(
-                f"The database holds {stored} full tiles where {self._edge.size} entries fill {self._tiles}.",
+                f"The database holds {stored} full tiles where {self._edge.size} entries fill {sum(self._tiles)}.",
                 "log",
             )
         self._check_head()
 
+    def _check_times(self, times: Iterable[tuple[int, str]]) -> None:
+        for index, time in times:
+            if time < self._latest:
+                what = (
+                    f"It was appended at {time} by the clock, but an entry before it at {self._latest}: the clock was "
+                    "set back."
+                )
+                self._findings.warnings.append(Problem(what, f"entry {index}"))
+            self._latest = max(self._latest, time)
+
+    def _check_indices(self, indices: Sequence[int]) -> None:
+        if isinstance(indices, range) and indices.start == self._expected:
+            self._expected = indices.stop
+            return
+        for index in indices:
+            if index != self._expected:
+                self._broken = True
+                self._findings.problem(
+                    f"Before this entry, {index - self._expected} are missing; the tree cannot be checked from there "
+                    "on.",
+                    f"entry {index}",
+                )
+            self._expected = index + 1
+
+    def _grow(self, stretch: Stretch[object]) -> None:
+        size = stretch.start
+        for stored in stretch.checkpoints:
+            if stored.size > stretch.start + len(stretch.leaves):
+                break
+            self._edge = self._edge.extended(stretch.leaves[self._edge.size - size : stored.size - size]).frontier
+            self._check_checkpoint(stored)
+        self._edge = self._edge.extended(stretch.leaves[self._edge.size - size :]).frontier
+        for series, fault in stretch.tile_problems:
+            self._findings.one_of_many(series, fault.what, fault.where)
+        self._tiles[0] += len(stretch.tiles)
+        for root in stretch.tiles:
+            self._fill(1, root)
+
     def _fill(self, level: int, value: bytes) -> None:
-        """Puts a hash into the unfinished tile of a level, and compares the tile once it is full."""
-        if level == len(self._rows):
+        """Puts a hash into the unfinished tile of a level above 0, and compares the tile once it is full."""
+        if level > len(self._rows):
             self._rows.append([])
-        row = self._rows[level]
+            self._tiles.append(0)
+        row = self._rows[level - 1]
         row.append(value)
         if len(row) == TILE_WIDTH:
             tile = Tile.complete(b"".join(row))
             row.clear()
-            self._tiles += 1
-            self._check_tile(TileId(level, (self._edge.size >> (TILE_HEIGHT * (level + 1))) - 1), tile)
+            place = TileId(level, self._tiles[level])
+            self._tiles[level] += 1
+            fault = tile_fault(place, tile, store.tiles(self._connection, [place]).get(place))
+            if fault is not None:
+                self._findings.one_of_many(fault[0], fault[1].what, fault[1].where)
             self._fill(level + 1, tile.root)
-
-    def _check_tile(self, place: TileId, computed: Tile) -> None:
-        where = f"tile {place.level}/{place.position}"
-        stored = store.tiles(self._session, [place]).get(place)
-        if stored is None:
-            self._findings.one_of_many("missing", "The tile is missing.", where)
-        elif stored != computed:
-            self._findings.one_of_many("tile", "The tile does not hold the hashes of what is below it.", where)
 
     def _check_head(self) -> None:
         try:
-            head = store.head(self._session)
+            head = store.head(self._connection)
         except LogDamagedError as fault:
             self._findings.problem(str(fault), "head")
             return
@@ -222,30 +212,20 @@ class _Tree:
                 "head",
             )
 
-    def _check_checkpoints(self) -> None:
-        while (stored := self._next_checkpoint) is not None and stored.size <= self._edge.size:
-            self._check_checkpoint(stored)
-            self._next_checkpoint = next(self._checkpoints, None)
-
-    def _check_checkpoint(self, stored: StoredCheckpoint) -> None:
+    def _check_checkpoint(self, stored: CheckpointRead) -> None:
         where = f"checkpoint {stored.size}"
-        try:
-            signed = self._succession.open(stored.note)
-        except LedgerError as fault:
-            self._findings.one_of_many("unsigned", str(fault), where)
-            return
-        if signed.size != stored.size:
-            self._findings.one_of_many("size", f"Its note is for size {signed.size}.", where)
-        elif signed.root_hash != self._edge.root:
+        if stored.series:
+            self._findings.one_of_many(stored.series, stored.what, where)
+        elif stored.root != self._edge.root:
             self._findings.one_of_many(
                 "root",
-                f"It was signed for the root {signed.root_hash.hex()}, but the entries have the "
+                f"It was signed for the root {stored.root.hex()}, but the entries have the "
                 f"root {self._edge.root.hex()}: an entry before it was changed.",
                 where,
             )
 
 
-def _check_stamps(connection: Connection, roots: TsaRoots | None, findings: _Findings) -> None:
+def _check_stamps(connection: Connection, roots: TsaRoots | None, findings: Findings) -> None:
     for stored in store.stamps(connection):
         where = f"timestamp {stored.size}"
         stamped = store.checkpoint_at(connection, stored.size)
@@ -262,7 +242,7 @@ def _check_stamps(connection: Connection, roots: TsaRoots | None, findings: _Fin
             findings.one_of_many("stamp", str(fault), where)
 
 
-def _remembered(log: Log, findings: _Findings) -> bytes | None:
+def _remembered(log: Log, findings: Findings) -> bytes | None:
     try:
         return log.remembered()
     except LedgerError as fault:
@@ -270,7 +250,7 @@ def _remembered(log: Log, findings: _Findings) -> bytes | None:
         return None
 
 
-def _check_newest(connection: Connection, log: Log, remembered: bytes | None, findings: _Findings) -> None:
+def _check_newest(connection: Connection, log: Log, remembered: bytes | None, findings: Findings) -> None:
     try:
         state = store.state(connection)
         log.require_sound(connection, state, remembered)
@@ -286,3 +266,20 @@ def _check_newest(connection: Connection, log: Log, remembered: bytes | None, fi
         findings.warnings.append(
             Problem(f"No checkpoint covers the last {state.entries - covered} entries yet: start the publisher.", "log")
         )
+
+
+def _check_cosigned(connection: Connection, log: Log, note: bytes, findings: Findings) -> None:
+    try:
+        signed = log.succession.open(note)
+        size = store.entry_count(connection)
+        if signed.size > size:
+            fault = f"It covers {signed.size} entries, but the log holds {size}: entries were lost."
+        elif edge_at(connection, signed.size).root != signed.root_hash:
+            fault = (
+                f"Its root {signed.root_hash.hex()} is not that of the first {signed.size} entries: they were changed."
+            )
+        else:
+            return
+    except LedgerError as error:
+        fault = str(error)
+    findings.problem(fault, "cosigned checkpoint")

@@ -98,6 +98,10 @@ class Ed25519Verifier:
         object.__setattr__(self, "keyid", f"sha256:{digest}")
         object.__setattr__(self, "_key", Ed25519PublicKey.from_public_bytes(self.public_key))
 
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes]]:
+        """Travels to another process as the bytes of the key."""
+        return type(self), (self.public_key,)
+
     def verify(self, message: bytes, signature: bytes) -> None:
         """Checks a signature.
 

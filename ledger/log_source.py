@@ -45,12 +45,13 @@ class HttpSource:
     def _get(self, path: str, most: int) -> bytes:
         remote = Remote(self.url, time.monotonic() + self.answer_seconds, max_answer_bytes=most)
         try:
-            status, body = remote.get(path)
+            answer = remote.get(path)
         finally:
             remote.close()
-        if status != HTTPStatus.OK:
+        if answer.status != HTTPStatus.OK:
+            said = shown(answer.body[:200].decode("utf-8", "replace"))
             raise RemoteError(
-                f"{self.url} answers {status} for {path}: {shown(body[:200].decode('utf-8', 'replace'))}. Check the "
-                "URL: it is the log's prefix, without /checkpoint."
+                f"{self.url} answers {answer.status} for {path}: {said}. Check the URL: it is the log's prefix, "
+                "without /checkpoint."
             )
-        return body
+        return answer.body

@@ -10,7 +10,7 @@ import enum
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import ClassVar, Self
 
 from ledger.encoding import MAX_NUMBER, decode_base64, encode_base64
 from ledger.errors import KeyRejectedError, NoteError, SignatureError, shown
@@ -135,11 +135,12 @@ class NoteVerifier:
 
 
 @dataclass(frozen=True, slots=True)
-class NoteSigner:
-    """A key that signs notes under a name.
+class NamedKey:
+    """A private key under a key name, for one way of signing.
 
     Attributes:
-        name: Key name; for a log, its origin.
+        SIGNATURE_TYPE: How it signs; a key that signs in two ways would be two keys to whoever checks.
+        name: Key name.
         key: The private key.
         verifier: What others check its signatures with.
 
@@ -147,18 +148,27 @@ class NoteSigner:
         NoteError: The name is empty, or holds a space or a plus sign.
     """
 
+    SIGNATURE_TYPE: ClassVar[SignatureType]
+
     name: str
     key: Signer
     verifier: NoteVerifier = field(init=False)
 
     def __post_init__(self) -> None:
         public_key = self.key.verifier.public_key
-        object.__setattr__(self, "verifier", NoteVerifier(self.name, public_key))
+        object.__setattr__(self, "verifier", NoteVerifier(self.name, public_key, self.SIGNATURE_TYPE))
 
     @property
     def vkey(self) -> str:
-        """The public half as one line of text."""
+        """The public half as one line of text, to be published and to be written into policies."""
         return self.verifier.vkey
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSigner(NamedKey):
+    """A key that signs notes; the name of a log's key is its origin."""
+
+    SIGNATURE_TYPE = SignatureType.ED25519
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """A private key under a passphrase: PKCS#8 EncryptedPrivateKeyInfo (RFC 5958 section 3).
 
 The scheme is PBES2 (RFC 8018): PBKDF2 with HMAC-SHA-256, then AES-256 in CBC mode. It is written
-here because OpenSSL, asked for a file of this form, stretches a passphrase with 2,048 rounds, which
-is next to nothing; any tool that reads PKCS#8 reads the result.
+here because `cryptography`, asked for a file of this form, stretches a passphrase with 2,048 rounds, which
+is next to nothing (`docs/adr/0013-own-der-where-libraries-stop.md`); any tool that reads PKCS#8 reads the
+result.
 """
 
 import base64

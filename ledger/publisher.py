@@ -50,17 +50,13 @@ class Publisher:
         self._published = published
 
     def publish(self) -> bytes:
-        """Signs for the entries that are durable, unless the newest checkpoint covers them all.
+        """Does what `ledger.log.Log.publish` says.
 
         Returns:
             The newest checkpoint, a signed note.
 
         Raises:
-            RolledBackError: A larger or contradicting checkpoint was signed before.
-            LogDamagedError: The stored rows contradict each other.
-            WrongLogError: The key is not the log's.
-            SuccessionError: The log was handed over to another key.
-            NotPublishedError: This process has not the private key.
+            LedgerError: As there.
         """
         with reading(self._engine) as connection:
             committed = store.state(connection)

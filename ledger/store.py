@@ -1,6 +1,6 @@
 """Every question to the log's tables, and the only statements that add to them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -134,12 +134,19 @@ def checkpoint_at(connection: Connection, size: int) -> StoredCheckpoint | None:
     return None if row is None else StoredCheckpoint(size, _blob(row.note))
 
 
-def checkpoints(connection: Connection) -> Iterator[StoredCheckpoint]:
-    """Yields every checkpoint, by size."""
-    query = select(CHECKPOINT.c.size, CHECKPOINT.c.note).order_by(CHECKPOINT.c.size)
-    with connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
-        for row in rows:
-            yield StoredCheckpoint(row.size, row.note)
+def checkpoints_between(connection: Connection, start: int, stop: int) -> list[StoredCheckpoint]:
+    """Returns the checkpoints of the sizes in `(start, stop]`, by size; from 0 on also those of size 0."""
+    query = select(CHECKPOINT.c.size, CHECKPOINT.c.note).where(CHECKPOINT.c.size <= stop).order_by(CHECKPOINT.c.size)
+    if start:
+        query = query.where(CHECKPOINT.c.size > start)
+    return [StoredCheckpoint(row.size, _blob(row.note)) for row in connection.execute(query)]
+
+
+def checkpoints_beyond(connection: Connection, size: int) -> list[int]:
+    """Returns the sizes of checkpoints that are larger than a tree."""
+    return list(
+        connection.scalars(select(CHECKPOINT.c.size).where(CHECKPOINT.c.size > size).order_by(CHECKPOINT.c.size))
+    )
 
 
 def head(connection: Connection) -> Frontier:
@@ -254,12 +261,11 @@ def entries(connection: Connection, start: int, stop: int) -> list[Entry]:
     return [_entry(row) for row in rows]
 
 
-def all_entries(connection: Connection) -> Iterator[Entry]:
-    """Yields every entry in order, without holding them all in memory."""
-    query = select(*_ENTRY_COLUMNS).order_by(ENTRY.c.log_index)
-    with connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
-        for row in rows:
-            yield _entry(row)
+def first_index(connection: Connection, least: int | None = None) -> int | None:
+    """Returns the smallest index that there is, of those from `least` on, or None."""
+    query = select(func.min(ENTRY.c.log_index))
+    first: int | None = connection.scalar(query if least is None else query.where(ENTRY.c.log_index >= least))
+    return first
 
 
 def indices_of(connection: Connection, leaf_hashes: Sequence[bytes]) -> dict[bytes, int]:

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
 
-from ledger.add_checkpoint import MAX_ANSWER_BYTES, AddCheckpoint, parse_cosignature, parse_size
+from ledger.add_checkpoint import MAX_ANSWER_BYTES, SIZE_TYPE, AddCheckpoint, parse_cosignature, parse_size
 from ledger.checkpoint import Checkpoint
 from ledger.cosignature import with_signatures
 from ledger.errors import AddCheckpointError, RemoteError, SignatureError, WitnessError, shown
 from ledger.note import MAX_SIGNATURES, Note, Signature, open_note
 from ledger.policy import Witness
 from ledger.proof import ConsistencyProof
-from ledger.remote import Remote
+from ledger.remote import Remote, RemoteAnswer
 
 DEADLINE_SECONDS = 10.0
 _PATH = "/add-checkpoint"
@@ -181,15 +181,15 @@ class _Call:
     def _asked(self, deadline: float) -> Answer:
         connection = self._connection = Remote(self.witness.url or "", deadline, max_answer_bytes=MAX_ANSWER_BYTES)
         try:
-            status, body = connection.post(_PATH, self._request(self.old_size), _TEXT)
-            if status == HTTPStatus.CONFLICT:
-                size = parse_size(body)
+            answer = connection.post(_PATH, self._request(self.old_size), _TEXT)
+            if answer.status == HTTPStatus.CONFLICT:
+                size = _stated_size(answer)
                 if size > Checkpoint.parse(self.note.text).size:
                     return self._behind(size)
-                status, body = connection.post(_PATH, self._request(size), _TEXT)
+                answer = connection.post(_PATH, self._request(size), _TEXT)
         finally:
             connection.close()
-        return self._judged(status, body)
+        return self._judged(answer.status, answer.body)
 
     def _request(self, old_size: int) -> bytes:
         size = Checkpoint.parse(self.note.text).size
@@ -236,3 +236,13 @@ class _Call:
 
     def _got(self, result: Result, detail: str, cosignature: Signature | None = None) -> Answer:
         return Answer(self.witness, result, detail, cosignature)
+
+
+def _stated_size(answer: RemoteAnswer) -> int:
+    """The size that a witness says it has cosigned; without the type of such an answer, it is somebody else's."""
+    if answer.media_type != SIZE_TYPE:
+        raise AddCheckpointError(
+            f"It answered {answer.status} with the type {shown(answer.media_type)}, where a witness states a size as "
+            f"{SIZE_TYPE}; check the URL in the policy."
+        )
+    return parse_size(answer.body)

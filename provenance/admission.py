@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING
 
 import rfc8785
 
-from ledger.envelope import PAYLOAD_TYPE, Envelope
+from ledger.envelope import PAYLOAD_TYPE, Envelope, EnvelopeSignature
 from ledger.errors import EnvelopeError
+from ledger.keys import SIGNATURE_BYTES
 from ledger.merkle import MAX_ENTRY_BYTES, leaf_hash
+from provenance.document import links
 from provenance.errors import (
     AdmissionError,
     DanglingLinkError,
@@ -36,8 +38,8 @@ from provenance.errors import (
     WrongPayloadTypeError,
 )
 from provenance.identity import Digest
+from provenance.kind import PREDICATE_TYPES
 from provenance.payload import read_json
-from provenance.predicate import PREDICATE_TYPES, links
 from provenance.signed_entry import SignedEntry, checked_signers
 from provenance.statement import parse
 
@@ -151,6 +153,44 @@ def admit(
         admitted.append(Admitted(data, entry.leaf_hash, entry.statement, signers))
         batch.add(entry.leaf_hash)
     return admitted
+
+
+def foresee(
+    payload: bytes,
+    signers: Sequence[str],
+    keyring: Keyring,
+    next_index: int,
+    known: Callable[[Digest], bool],
+    now: str,
+    limits: Limits | None = None,
+) -> Statement[Predicate]:
+    """Ask of a statement that nobody has signed yet all that :func:`admit` would ask, but whether signatures hold.
+
+    Args:
+        payload: Its bytes, as they would be handed out.
+        signers: Names of the keys that are to sign it.
+        keyring: As for :func:`admit`, like all that follow.
+        next_index: Where it would go.
+        known: Tells whether the log holds an entry with a leaf hash.
+        now: The present moment.
+        limits: How much is taken.
+
+    Returns:
+        The statement.
+
+    Raises:
+        AdmissionError: With these signatures, it would be refused now.
+    """
+    bounds = limits or Limits()
+    unsigned = tuple(EnvelopeSignature(keyid, bytes(SIGNATURE_BYTES)) for keyid in signers)
+    try:
+        entry = receive(Envelope(PAYLOAD_TYPE, payload, unsigned).to_bytes(), bounds)
+    except EnvelopeError as error:
+        raise MalformedEnvelopeError(str(error)) from error
+    _require_past(entry.statement, now, _later(now, bounds.max_skew_seconds))
+    keyring.after(SignedEntry(next_index, entry.leaf_hash, entry.statement, frozenset(signers)))
+    _require_links(entry.statement, (), known)
+    return entry.statement
 
 
 def confirm(admitted: Sequence[Admitted], keyring: Keyring, first_index: int) -> Keyring:

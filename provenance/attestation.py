@@ -25,7 +25,8 @@ from provenance.check import Check, checked
 from provenance.errors import EvidenceError
 from provenance.handover import followed
 from provenance.identity import digest_bytes
-from provenance.predicate import KeyPredicate
+from provenance.key_predicate import KeyPredicate
+from provenance.recording_predicate import EditPredicate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +84,12 @@ class KeysAtHand:
             roles = " and ".join(sorted({key.role for _, key in found}))
             raise EvidenceError(f"the statement is signed with a key registered as {roles}, not as service")
         raise EvidenceError(f"the statement is signed by {shown(names)}, whose registration did not come along")
+
+    def others(self, entry: Exhibit) -> dict[str, Exhibit | None]:
+        """Return the names of the further keys that signed an entry, with their registrations where they came along."""
+        first = _key(self.of(entry))
+        names = [signature.keyid for signature in _envelope(entry).signatures]
+        return {name: self.registration(name) for name in names if first is None or name != first.keyid}
 
     def registration(self, keyid: str) -> Exhibit | None:
         """Return the statement that registers a key, if it came along."""
@@ -171,11 +178,40 @@ def signature_detail(entry: Exhibit, keys: KeysAtHand, trust: Trust) -> str:
     index = proof_of(key).index
     if index >= proof_of(entry).index:
         raise EvidenceError("the signing key was registered after the statement it signed")
-    signed = f"signed by {predicate.keyid}, registered at index {index}"
+    signed = f"signed by {predicate.keyid}, registered at index {index}{_party_detail(entry, keys)}"
     if trust.keys is None:
         return f"{signed}; whether it was revoked since is not known: no evidence of keys was given"
     keys.log_of(trust, entry)
     return f"{signed}; {trust.keys.judged(entry)}"
+
+
+def _party_detail(entry: Exhibit, keys: KeysAtHand) -> str:
+    """Say whether the person who is named in an edit signed it, or the home alone says that it was they.
+
+    Raises:
+        EvidenceError: A further signature is by a key that may not sign there.
+        LedgerError: A further signature does not verify.
+    """
+    made = entry.statement().predicate
+    if not isinstance(made, EditPredicate):
+        return ""
+    own, unchecked = [], []
+    for name, registered in keys.others(entry).items():
+        if registered is None:
+            unchecked.append(f"a further signature, by {name[:80]!r}, was not checked: its registration is not here")
+            continue
+        predicate, verifier = registered_key(registered)
+        verify(_envelope(entry), verifier)
+        index = proof_of(registered).index
+        if index >= proof_of(entry).index:
+            raise EvidenceError(f"the key {name} was registered after the statement it signed")
+        if predicate.role == "party" and predicate.party == made.party_id:
+            own.append(f"and by the party {made.party_id} with its own key {name}, registered at index {index}")
+        elif predicate.role != "service":
+            raise EvidenceError(f"the key {name}, registered as {predicate.role}, may not sign for {made.party_id}")
+    if not own and not unchecked:
+        own.append(f"that it was the party {made.party_id}, the home alone says: no key of that party signed")
+    return "".join(f"; {each}" for each in (*own, *unchecked))
 
 
 def registered_key(exhibit: Exhibit) -> tuple[KeyPredicate, Ed25519Verifier]:
@@ -221,7 +257,8 @@ def checkpoint_of(exhibit: Exhibit) -> Checkpoint:
 
 def _with_keys(keys: KeysAtHand, entries: Sequence[Exhibit]) -> list[Exhibit]:
     """The registrations of the keys that signed some entries, each once, and the entries."""
-    return list(dict.fromkeys((*(keys.of(entry) for entry in entries), *entries)))
+    others = (each for entry in entries for each in keys.others(entry).values() if each is not None)
+    return list(dict.fromkeys((*(keys.of(entry) for entry in entries), *others, *entries)))
 
 
 def _inclusion_detail(keys: KeysAtHand, entries: Sequence[Exhibit]) -> str:

@@ -18,13 +18,15 @@ from ledger.envelope import Envelope
 from ledger.errors import LedgerError
 from ledger.merkle import leaf_hash
 from provenance.disclosure import Commitment, Opening
+from provenance.document import Document, Identifier
 from provenance.errors import EvidenceError, StatementError
 from provenance.identity import Digest, DigestText
-from provenance.predicate import Document, Identifier, Predicate
 from provenance.statement import Statement, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from provenance.predicate import Predicate
 
 FORMAT = "https://linernotes.org/evidence/v1"
 MAX_BUNDLE_BYTES = 64 * 1024 * 1024

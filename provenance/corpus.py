@@ -17,10 +17,11 @@ import rfc8785
 from pydantic import FailFast, Field, ValidationError
 
 from ledger import merkle
+from provenance.document import Document, Identifier, Text
 from provenance.errors import CorpusError, TextError
 from provenance.identity import Digest, DigestText, digest
 from provenance.name import Likeness, compare_people, compare_titles, require_words, tells_people_apart, words
-from provenance.predicate import Document, Identifier, Roots, Text
+from provenance.source_predicate import Roots
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

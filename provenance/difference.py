@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from generator.score import TICKS_PER_QUARTER, Note, Score
 from provenance.errors import DifferenceError
-from provenance.predicate import Changes
+from provenance.recording_predicate import Changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable

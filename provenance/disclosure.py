@@ -18,7 +18,9 @@ from pydantic import StringConstraints
 from provenance.errors import DisclosureError
 
 PREFIX = "hmac-sha256:"
-Commitment = Annotated[str, StringConstraints(pattern=r"^hmac-sha256:[0-9a-f]{64}$")]
+COMMITTED = object()
+"""Marks the fields that hold a commitment."""
+Commitment = Annotated[str, StringConstraints(pattern=r"^hmac-sha256:[0-9a-f]{64}$"), COMMITTED]
 _FORM = re.compile(r"hmac-sha256:[0-9a-f]{64}")
 _SALT_BYTES = 32
 

@@ -19,8 +19,8 @@ from ledger.proof import TlogProof
 from ledger.rotation import Succession, Tenure
 from provenance.errors import EvidenceError, ProvenanceError
 from provenance.identity import digest, digest_bytes
+from provenance.key_predicate import KeyPredicate, RotationPredicate
 from provenance.key_statement import registered_verifier
-from provenance.predicate import KeyPredicate, RotationPredicate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

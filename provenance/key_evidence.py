@@ -23,8 +23,8 @@ from provenance.bundle import EvidenceBundle
 from provenance.errors import EvidenceError, ProvenanceError
 from provenance.handover import followed, succession_of
 from provenance.identity import digest_bytes
+from provenance.key_predicate import KeyPredicate, RevocationPredicate, RotationPredicate
 from provenance.keyring import Keyring
-from provenance.predicate import KeyPredicate, RevocationPredicate, RotationPredicate
 from provenance.signed_entry import SignedEntry, checked_signers, read_entry
 from provenance.statement import parse
 

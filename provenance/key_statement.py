@@ -11,7 +11,7 @@ from provenance.errors import UnsoundKeyError
 from provenance.identity import digest
 
 if TYPE_CHECKING:
-    from provenance.predicate import KeyPredicate
+    from provenance.key_predicate import KeyPredicate
 
 
 def registered_verifier(predicate: KeyPredicate) -> Ed25519Verifier | None:

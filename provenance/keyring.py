@@ -37,9 +37,10 @@ from provenance.errors import (
     WrongRoleError,
 )
 from provenance.identity import digest
+from provenance.key_predicate import KeyPredicate, RevocationPredicate, RotationPredicate
 from provenance.key_statement import registered_verifier
 from provenance.key_term import Ending, RegisteredKey, Term
-from provenance.predicate import TYPE_PREFIX, KeyPredicate, RevocationPredicate, RotationPredicate
+from provenance.predicate import TYPE_PREFIX
 from provenance.signed_entry import read_entry
 
 if TYPE_CHECKING:
@@ -355,5 +356,5 @@ def _require_own(signers: Sequence[RegisteredKey], predicate: Predicate) -> None
     if "measured" in predicate.KNOWN.values() and not any(key.role == "service" for key in signers):
         raise WrongRoleError(
             f"A statement of the kind {predicate.KIND} says what the home measured, and is signed by no service key: "
-            "sign the envelope that the home handed out, which has its signature."
+            "ask the home for a draft and send the signature there: it adds its own (docs/keys.md)."
         )

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Literal
 
 from provenance.difference import Difference, PlacedNote, compare
 from provenance.errors import LineageError
-from provenance.predicate import GenerationPredicate
+from provenance.recording_predicate import GenerationPredicate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from generator.score import Score
-    from provenance.predicate import EditPredicate
+    from provenance.recording_predicate import EditPredicate
 
 OriginKind = Literal["model", "person", "person-changed-from-model"]
 ContainsAI = Literal["All", "Partly", "None"]

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, NoReturn
 
+from provenance.document import MAX_SAFE_INTEGER
 from provenance.errors import (
     DeepJsonError,
     DuplicateMemberError,
@@ -20,7 +21,6 @@ from provenance.errors import (
     MalformedJsonError,
     NotANumberError,
 )
-from provenance.predicate import MAX_SAFE_INTEGER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,8 +10,8 @@ from ledger.errors import SignatureError
 from ledger.merkle import leaf_hash
 from provenance.errors import BadSignatureError, UnknownKeyError, WrongRoleError
 from provenance.identity import Digest
+from provenance.key_predicate import KeyPredicate
 from provenance.key_statement import registered_verifier
-from provenance.predicate import KeyPredicate
 from provenance.statement import parse
 
 if TYPE_CHECKING:

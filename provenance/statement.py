@@ -4,7 +4,7 @@ Source: in-toto Attestation Framework, Statement v1 (``https://in-toto.io/Statem
 RFC 8785. Stored bytes are never serialised again: what was signed is what is kept.
 
 RFC 8785 is what comes of compact JSON when the members are sorted and every number is an integer, which
-:class:`~provenance.predicate.Document` sees to; so the bytes are those of pydantic's own serializer.
+:class:`~provenance.document.Document` sees to; so the bytes are those of pydantic's own serializer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from provenance.errors import StatementError
 from provenance.identity import Digest, digest_from_text, new_id, now
-from provenance.predicate import PREDICATES, TYPE_PREFIX, Predicate
+from provenance.kind import PREDICATES
+from provenance.predicate import TYPE_PREFIX, Predicate
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 _MEMBERS: Final = frozenset(("_type", "subject", "predicateType", "predicate"))

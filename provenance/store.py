@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, create_engine, delete, insert, or_, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select
 
 from provenance.disclosure import Opening
 from provenance.identity import Digest
-from provenance.predicate import (
-    CorpusPredicate,
-    EditPredicate,
-    GenerationPredicate,
-    KeyPredicate,
-    ModelPredicate,
-    PartyPredicate,
-    Predicate,
-    RenditionPredicate,
-)
-from provenance.tables import METADATA, PROJECTIONS, opening, recording, registration, rendition, statement
+from provenance.key_predicate import KeyPredicate
+from provenance.recording_predicate import EditPredicate, GenerationPredicate, RenditionPredicate
+from provenance.source_predicate import CorpusPredicate, ModelPredicate, PartyPredicate
+from provenance.tables import PROJECTIONS, opening, recording, registration, rendition, statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Row, Select
+    from sqlalchemy import Row, Select, Table
 
+    from provenance.predicate import Predicate
     from provenance.statement import Statement
+
+ProjectedRow = tuple[object, ...]
+"""The values of a row that follows from the log, in the order of its table's columns."""
+BY_ENTRY: Final = (statement, recording, rendition)
+"""The projections of which every entry adds its own rows, and changes no other."""
+_ROWS_AT_ONCE: Final = 1_000
+_FORGET: Final = delete(registration).where(
+    registration.c.kind == bindparam("of_kind"), registration.c.name == bindparam("of_name")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +79,64 @@ class Registration:
     log_index: int
 
 
-def fold(connection: Connection, leaf_hash: Digest, log_index: int, entry: Statement[Predicate]) -> None:
-    """Bring the projections up to date with one entry of the log."""
+def fold(connection: Connection, entries: Iterable[tuple[Digest, int, Statement[Predicate]]]) -> None:
+    """Bring the projections up to date with further entries of the log.
+
+    Args:
+        connection: To the home's database.
+        entries: Leaf hash, log index and statement of each, in log order.
+    """
+    added: dict[Table, list[ProjectedRow]] = {table: [] for table in PROJECTIONS}
+    for entry in entries:
+        for table, row in projected(*entry):
+            added[table].append(row)
+    newest = {row[:2]: row for row in added[registration]}  # of the statements about a name, the newest counts
+    if newest:
+        connection.execute(_FORGET, [{"of_kind": kind, "of_name": name} for kind, name in newest])
+    for table, rows in (added | {registration: list(newest.values())}).items():
+        if rows:
+            connection.execute(insert(table), [dict(zip(table.c.keys(), row, strict=True)) for row in rows])
+
+
+def projected(leaf_hash: Digest, log_index: int, entry: Statement[Predicate]) -> Iterator[tuple[Table, ProjectedRow]]:
+    """Yield the rows that one entry of the log stands for, each with its table, values in the order of the columns."""
     predicate = entry.predicate
-    connection.execute(
-        insert(statement).values(
-            leaf_hash=leaf_hash,
-            log_index=log_index,
-            kind=entry.kind,
-            statement_id=predicate.statement_id,
-            time=predicate.time,
-            recording_id=getattr(predicate, "recording_id", None),
-        )
-    )
-    if isinstance(predicate, GenerationPredicate | EditPredicate):
-        _fold_recording(connection, leaf_hash, log_index, predicate)
-    elif isinstance(predicate, RenditionPredicate):
-        _fold_rendition(connection, leaf_hash, log_index, predicate)
-    elif name := registered_name(predicate):
-        _fold_registration(connection, leaf_hash, log_index, entry.kind, name)
+    recording_id = getattr(predicate, "recording_id", None)
+    yield statement, (leaf_hash, log_index, entry.kind, predicate.statement_id, predicate.time, recording_id)
+    match predicate:
+        case GenerationPredicate() | EditPredicate():
+            content = predicate.content
+            yield (
+                recording,
+                (
+                    predicate.recording_id,
+                    leaf_hash,
+                    log_index,
+                    predicate.KIND,
+                    predicate.parent_recording_id if isinstance(predicate, EditPredicate) else None,
+                    content.content_digest,
+                    content.score_digest,
+                    content.fingerprint.iscc,
+                    content.fingerprint.duration_ms,
+                    predicate.time,
+                ),
+            )
+        case RenditionPredicate():
+            yield (
+                rendition,
+                (
+                    leaf_hash,
+                    log_index,
+                    predicate.recording_id,
+                    predicate.part,
+                    predicate.media_type,
+                    predicate.asset_digest,
+                    predicate.content_digest,
+                    predicate.manifest_id,
+                ),
+            )
+        case _ if name := registered_name(predicate):
+            yield registration, (entry.kind, name, leaf_hash, log_index)
 
 
 def clear_projections(connection: Connection) -> None:
@@ -103,22 +145,62 @@ def clear_projections(connection: Connection) -> None:
         connection.execute(delete(table))
 
 
-def projection_rows(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
-    """Return every projected row, sorted, table by table: for comparing two folds."""
-    return {
-        table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key.columns))]
-        for table in PROJECTIONS
+def projection_digests(connection: Connection) -> dict[str, str]:
+    """Return a digest of all rows of each projection: for comparing two folds."""
+    digests = {}
+    for table in PROJECTIONS:
+        digest = hashlib.sha256()
+        query = select(table).order_by(*table.primary_key.columns)
+        with connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
+            for row in rows:
+                digest.update(repr(tuple(row)).encode())
+        digests[table.name] = digest.hexdigest()
+    return digests
+
+
+def rows_between(connection: Connection, start: int, stop: int) -> dict[str, list[ProjectedRow]]:
+    """Return the projected rows of the entries with indices in ``[start, stop)``, by table and in log order.
+
+    Not those of ``registration``: it holds the newest statements only. A rendition is found by the statement that it
+    belongs to.
+    """
+    within = (statement.c.log_index >= start, statement.c.log_index < stop)
+    queries = {
+        statement: select(statement).where(*within).order_by(statement.c.log_index),
+        recording: select(recording)
+        .where(recording.c.log_index >= start, recording.c.log_index < stop)
+        .order_by(recording.c.log_index),
+        rendition: select(rendition)
+        .join(statement, statement.c.leaf_hash == rendition.c.leaf_hash)
+        .where(*within)
+        .order_by(statement.c.log_index),
     }
+    return {table.name: [tuple(row) for row in connection.execute(query)] for table, query in queries.items()}
 
 
-@contextmanager
-def scratch() -> Iterator[Connection]:
-    """Give a connection on empty tables in memory, for folding a log beside the real tables."""
-    engine = create_engine("sqlite://")
-    METADATA.create_all(engine)
-    with Connection(engine) as connection:
-        yield connection
-    engine.dispose()
+def row_counts(connection: Connection, start: int, stop: int | None = None) -> dict[str, int]:
+    """Return how many projected rows there are of the entries with indices in ``[start, stop)``, by table."""
+    found = {}
+    for table in PROJECTIONS:
+        query = select(func.count()).select_from(table).where(table.c.log_index >= start)
+        found[table.name] = connection.scalar(query if stop is None else query.where(table.c.log_index < stop)) or 0
+    return found
+
+
+def openings_between(connection: Connection, start: int, stop: int) -> list[tuple[str, str, Opening]]:
+    """Return the openings of the entries with indices in ``[start, stop)``, each with leaf hash and field."""
+    query = (
+        select(opening)
+        .join(statement, statement.c.leaf_hash == opening.c.leaf_hash)
+        .where(statement.c.log_index >= start, statement.c.log_index < stop)
+    )
+    return [_held(row) for row in connection.execute(query)]
+
+
+def openings_of_nothing(connection: Connection) -> list[tuple[str, str, Opening]]:
+    """Return the openings that belong to no statement that there is."""
+    known = select(statement.c.leaf_hash).where(statement.c.leaf_hash == opening.c.leaf_hash)
+    return [_held(row) for row in connection.execute(select(opening).where(~known.exists()))]
 
 
 def registered_name(predicate: Predicate) -> str:
@@ -136,11 +218,12 @@ def registered_name(predicate: Predicate) -> str:
             return ""
 
 
-def add_openings(connection: Connection, leaf_hash: Digest, openings: Iterable[tuple[str, Opening]]) -> None:
-    """Keep the openings of one statement's commitments, by the name of the field."""
+def add_openings(connection: Connection, added: Iterable[tuple[Digest, Mapping[str, Opening]]]) -> None:
+    """Keep the openings of statements' commitments: of each, the leaf hash, and the openings by field."""
     rows = [
         {"commitment": o.commitment, "leaf_hash": leaf_hash, "field": field, "value": o.value, "salt": o.salt}
-        for field, o in openings
+        for leaf_hash, openings in added
+        for field, o in openings.items()
     ]
     if rows:
         connection.execute(insert(opening), rows)
@@ -157,10 +240,9 @@ def delete_openings(connection: Connection, leaf_hash: str, fields: Sequence[str
     connection.execute(delete(opening).where(opening.c.leaf_hash == leaf_hash, opening.c.field.in_(fields)))
 
 
-def all_openings(connection: Connection) -> list[tuple[str, str, Opening]]:
-    """Return every opening with the leaf hash and field it belongs to."""
-    rows = connection.execute(select(opening).order_by(opening.c.commitment))
-    return [(row.leaf_hash, row.field, Opening(row.commitment, row.value, bytes(row.salt))) for row in rows]
+def opening_count(connection: Connection) -> int:
+    """Return how many openings are held."""
+    return connection.scalar(select(func.count()).select_from(opening)) or 0
 
 
 def find_recording(connection: Connection, recording_id: str) -> Recording | None:
@@ -227,6 +309,11 @@ def find_registration(connection: Connection, kind: str, name: str) -> Registrat
     return None if row is None else Registration(**row._asdict())
 
 
+def all_registrations(connection: Connection) -> dict[tuple[str, str], tuple[str, int]]:
+    """Return leaf hash and log index of the newest statement about everything that is registered, by kind and name."""
+    return {(row.kind, row.name): (row.leaf_hash, row.log_index) for row in connection.execute(select(registration))}
+
+
 def registrations(connection: Connection, kind: str) -> Sequence[Registration]:
     """Return all registrations of a kind, oldest first."""
     query = select(registration).where(registration.c.kind == kind).order_by(registration.c.log_index)
@@ -239,45 +326,9 @@ def leaves_about(connection: Connection, recording_id: str) -> list[tuple[Digest
     return [(Digest(row.leaf_hash), row.log_index, row.kind) for row in connection.execute(query)]
 
 
-def _fold_recording(
-    connection: Connection, leaf_hash: Digest, log_index: int, predicate: GenerationPredicate | EditPredicate
-) -> None:
-    content = predicate.content
-    connection.execute(
-        insert(recording).values(
-            recording_id=predicate.recording_id,
-            leaf_hash=leaf_hash,
-            log_index=log_index,
-            kind=predicate.KIND,
-            parent_recording_id=predicate.parent_recording_id if isinstance(predicate, EditPredicate) else None,
-            content_digest=content.content_digest,
-            score_digest=content.score_digest,
-            iscc=content.fingerprint.iscc,
-            duration_ms=content.fingerprint.duration_ms,
-            time=predicate.time,
-        )
-    )
-
-
-def _fold_rendition(connection: Connection, leaf_hash: Digest, log_index: int, predicate: RenditionPredicate) -> None:
-    connection.execute(
-        insert(rendition).values(
-            leaf_hash=leaf_hash,
-            log_index=log_index,
-            recording_id=predicate.recording_id,
-            part=predicate.part,
-            media_type=predicate.media_type,
-            asset_digest=predicate.asset_digest,
-            content_digest=predicate.content_digest,
-            manifest_id=predicate.manifest_id,
-        )
-    )
-
-
-def _fold_registration(connection: Connection, leaf_hash: Digest, log_index: int, kind: str, name: str) -> None:
-    where = (registration.c.kind == kind, registration.c.name == name)
-    connection.execute(delete(registration).where(*where))
-    connection.execute(insert(registration).values(kind=kind, name=name, leaf_hash=leaf_hash, log_index=log_index))
+def _held(row: Row[tuple[object, ...]]) -> tuple[str, str, Opening]:
+    fields = row._asdict()
+    return fields["leaf_hash"], fields["field"], Opening(fields["commitment"], fields["value"], bytes(fields["salt"]))
 
 
 def _recording(row: Row[tuple[object, ...]]) -> Recording:

@@ -47,7 +47,8 @@ from provenance.bundle import EvidenceBundle, Exhibit
 from provenance.check import Check, Result, checked
 from provenance.errors import EvidenceError
 from provenance.identity import digest, file_digest
-from provenance.predicate import EditPredicate, GenerationPredicate, KeyPredicate, RenditionPredicate
+from provenance.key_predicate import KeyPredicate
+from provenance.recording_predicate import EditPredicate, GenerationPredicate, RenditionPredicate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,8 @@ if TYPE_CHECKING:
     from provenance.assertion import LedgerEvidence, SourceType
     from provenance.attestation import Trust
     from provenance.manifest import ManifestReport
-    from provenance.predicate import Content, Predicate
+    from provenance.predicate import Predicate
+    from provenance.recording_predicate import Content
     from provenance.statement import Statement
 
 CHECK_IDS = (

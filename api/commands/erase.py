@@ -23,6 +23,8 @@ def erase(
         print_json(erased)
         return
     table(("statement", "erased", "entry"), [(each.leaf_hash, each.field, each.log_index) for each in erased.erased])
+    for each in erased.withdrawn:
+        say(f"Withdrawn, with its files: the edit {each}, which waited for a signature.")
     say("What has left this home in packages or disclosures cannot be recalled.")
     for each in erased.left_to_do:
         say(f"Left to do: {each}")

@@ -155,9 +155,8 @@ def _print_verdict(answer: VerdictShown) -> None:
         say(f"The file {verb} recording {answer.recording_id}, found by its {answer.found_by}.")
     for other in answer.also:
         say(f"It may also be {other}, or hold a part of it; this is the worst verdict of all that it may be.")
-    if (foreign := answer.foreign_manifest) is not None:
-        whose = f"of the log {foreign.log}" if foreign.log else "of no log"
-        say(f"It was not handed out here: it carries an intact manifest {whose}, signed by {foreign.signer}.")
+    if answer.foreign_manifest is not None:
+        say(f"It was not handed out here: it carries {answer.foreign_manifest.in_words()}.")
     say()
     table(("result", "reason", "because"), [(r.result, r.code, r.text) for r in answer.reasons])
     for reason in answer.reasons:

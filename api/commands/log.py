@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -82,7 +83,7 @@ def fsck(*, json: JsonOption = False) -> None:
     from api.schemas.log import Fsck, ProblemFound
 
     with progress_bar() as tell:
-        report = check(open_home(), tell)
+        report = check(open_home(), tell, processes=os.cpu_count() or 1)
     problems = [ProblemFound(what=p.what, where=p.where) for p in report.problems]
     warnings = [ProblemFound(what=p.what, where=p.where) for p in report.warnings]
     if json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,12 +20,13 @@ from api.commands.output import (
     table,
     warn_unless_understood,
 )
+from api.commands.sign import KEY, PassphraseOption
 
 if TYPE_CHECKING:
     from api.home import Home
     from api.recognition import Found
     from api.recording import Made
-    from api.schemas.lineage import Lineage
+    from api.schemas.lineage import Lineage, LineageNode
 
 RecordingArgument = Annotated[str, typer.Argument(metavar="RECORDING|FILE", help="Id of a recording, or audio file.")]
 _SEED_BITS = 31
@@ -83,12 +85,21 @@ def edit(
     party: Annotated[str, typer.Option(help="Who changed it: a party id; the home's owner when left out.")] = "",
     role: Annotated[str, typer.Option(help="DDEX ContributorRole, such as Composer or Arranger.")] = "Composer",
     licence: Annotated[str, typer.Option(help="Terms on which that person lets it be used (SPDX).")] = "",
+    sign_with: Annotated[
+        str, typer.Option(metavar="KEY", help=f"That person's own key, which signs beside the home's. {KEY}")
+    ] = "",
+    passphrase_file: PassphraseOption = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Audio file to write.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Record what a person changed, note by note, and render the result as a new recording."""
+    from api.errors import UsageError
     from api.recording import edit as change
+    from api.signing import open_key
 
+    if passphrase_file and not sign_with:
+        raise UsageError("A passphrase is for a key: name the key, too, with --sign-with KEY.")
+    signer = open_key(sign_with, passphrase_file) if sign_with else None
     home = open_home()
     found = _find(home, recording)
     recording_id = found.recording.recording_id
@@ -100,6 +111,7 @@ def edit(
             party_id=party,
             role=role,
             licence=licence,
+            signer=signer,
             output=output or Path(f"edit-of-{recording_id[:8]}.wav"),
             progress=tell,
         )
@@ -131,7 +143,7 @@ def show(
     found = _find(home, recording)
     shown = RecordingShown.of(
         found.recording, found.by, found.others, tuple(renditions(home, found.recording.recording_id))
-    )
+    ).model_copy(update=_doubts(found))
     if json:
         print_json(shown)
         return
@@ -162,7 +174,8 @@ def lineage(
     from api.lineage import lineage_of
 
     home = open_home()
-    answer = lineage_of(history(home, _find(home, recording).recording), notes=notes)
+    found = _find(home, recording)
+    answer = lineage_of(history(home, found.recording), notes=notes).model_copy(update=_doubts(found))
     if json:
         print_json(answer)
     else:
@@ -170,9 +183,31 @@ def lineage(
 
 
 def _find(home: Home, name: str) -> Found:
+    """Find a recording, and say on stderr what speaks against the file being nothing but that recording."""
     from api.recognition import find
+    from api.schemas.rights import ForeignManifestShown
 
-    return find(home, name, existing_file(name))
+    found = find(home, name, existing_file(name))
+    said = f"What is said here is of the recording {found.recording.recording_id}, and not of the file."
+    if found.unlike:
+        _warn(f"{name} sounds like a recording, and is not shown to be it and nothing else: {found.unlike}. {said}")
+    if (foreign := ForeignManifestShown.of(found.foreign)) is not None:
+        _warn(
+            f"{name} was not handed out here: it carries {foreign.in_words()}. {said} To read what the file says: "
+            "linernotes verify FILE"
+        )
+    return found
+
+
+def _doubts(found: Found) -> dict[str, object]:
+    """The members of an answer that say the same."""
+    from api.schemas.rights import ForeignManifestShown
+
+    return {"unlike": found.unlike, "foreign_manifest": ForeignManifestShown.of(found.foreign)}
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"linernotes: {text}\n")
 
 
 def _print_made(made: Made, *, json: bool) -> None:
@@ -204,7 +239,7 @@ def _draw(answer: Lineage) -> None:
     from rich.text import Text
     from rich.tree import Tree
 
-    labels = {node.id: Text(f"{node.kind} {_short(node.id)}  {node.label}") for node in answer.nodes}
+    labels = {node.id: Text(f"{node.kind} {_short(node.id)}  {node.label}{_signed(node)}") for node in answer.nodes}
     sources: dict[str, list[tuple[str, str]]] = {}
     for edge in answer.edges:
         sources.setdefault(edge.target, []).append((edge.relation, edge.source))
@@ -221,6 +256,18 @@ def _draw(answer: Lineage) -> None:
     table(("contributor", "role", "notes", "share", "AI"), rows)
     say()
     say(f"ContainsAI (DDEX): {answer.contains_ai}. {answer.statement}")
+
+
+def _signed(node: LineageNode) -> str:
+    """Whether a person who made an edit signed it with a key of their own."""
+    if node.kind != "edit":
+        return ""
+    own = [
+        f"signed by the party with its own key {_short(each.keyid)}{'' if each.counts else ' (which was revoked)'}"
+        for each in node.signed_by
+        if each.role == "party"
+    ]
+    return f"  {'; '.join(own) or 'signed by the home alone'}"
 
 
 def _short(name: str) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.commands.output import JsonOption, open_home, print_json, say, table, warn_unless_understood
+
+if TYPE_CHECKING:
+    from api.schemas.registry import KeyShown
 
 party = typer.Typer(no_args_is_help=True, help="People and organisations; their names stay private.")
 model = typer.Typer(no_args_is_help=True, help="Models on record.")
@@ -103,14 +106,29 @@ def list_corpora(*, json: JsonOption = False) -> None:
 
 @key.command("list")
 def list_keys(*, json: JsonOption = False) -> None:
-    """List the signing keys, public halves only."""
-    from api.registry import keys
+    """List every key that the log knows, and the witnesses' of the settings, public halves only."""
+    from api.known_keys import known_keys
 
-    answer = keys(open_home())
+    answer = known_keys(open_home())
     if json:
         print_json(answer)
     else:
-        table(("role", "state", "key"), [(k.role, k.state, k.vkey or k.keyid) for k in answer.keys])
+        rows = [(f"{k.role} {k.party}".strip(), _state(k), _entries(k), k.vkey or k.keyid) for k in answer.keys]
+        table(("role", "state", "counts in", "key"), rows)
+
+
+def _state(shown: KeyShown) -> str:
+    if shown.state != "revoked" or shown.ending is None:
+        return shown.state
+    return f"{shown.state}, {shown.ending.reason}"
+
+
+def _entries(shown: KeyShown) -> str:
+    if shown.log_index is None:
+        return "no entry"
+    if shown.stop is None:
+        return f"{shown.log_index} on"
+    return f"{shown.log_index} to {shown.stop - 1}" if shown.stop > shown.log_index else "no entry"
 
 
 @token.command("create")

@@ -1,4 +1,4 @@
-"""``sign``, ``submit`` and ``key …``: keys of one's own, and what is signed with them."""
+"""``draft``, ``sign``, ``submit`` and ``key …``: keys of one's own, and what is signed with them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,44 @@ OutputOption = Annotated[Path, typer.Option("--output", "-o", help="The file to 
 PassphraseOption = Annotated[
     Path | None, typer.Option(help="A file, mode 0600, with the key's passphrase; else LINERNOTES_PASSPHRASE.")
 ]
-_KEY = "A key file, or agent:KEYID for one that ssh-agent holds."
+KEY = "A key file, or agent:KEYID for one that ssh-agent holds."
+
+
+def draft(
+    asked: Annotated[Path, typer.Argument(help="JSON: kind, predicate and perhaps signers, as over HTTP.")],
+    *,
+    output: OutputOption,
+    json: JsonOption = False,
+) -> None:
+    """Make a statement for keys elsewhere to sign: the exact bytes that the log will take, and no signature."""
+    from api.schemas.signing import StatementDrafted
+    from api.signing import read_bounded, write
+    from api.statement_draft import draft as make
+    from api.statement_draft import read_asked
+    from api.submission import Intake
+    from provenance.identity import digest
+
+    wanted = read_asked(read_bounded(asked))
+    home = open_home()
+    made = make(home, Intake(home), wanted.kind, wanted.predicate, wanted.signers)
+    write(output, made.payload)
+    if json:
+        print_json(
+            StatementDrafted(
+                kind=made.kind,
+                signers=list(made.signers),
+                statement_digest=digest(made.payload),
+                path=str(output),
+            )
+        )
+    else:
+        say(f"{output}: {made.kind}, to be signed with {' and '.join(made.signers)}")
 
 
 def sign(
     file: Annotated[Path, typer.Argument(help="What was handed out: a statement, or an envelope around one.")],
     *,
-    with_key: Annotated[str, typer.Option("--key", help=_KEY)],
+    with_key: Annotated[str, typer.Option("--key", help=KEY)],
     output: OutputOption,
     passphrase_file: PassphraseOption = None,
     json: JsonOption = False,
@@ -115,7 +146,7 @@ def register_key(
 
 @key.command("rotate")
 def rotate_key(
-    old: Annotated[str, typer.Argument(help=f"{_KEY} A key of the home's own when left out.")] = "",
+    old: Annotated[str, typer.Argument(help=f"{KEY} A key of the home's own when left out.")] = "",
     new: Annotated[str, typer.Argument(help="The key in its place; it has to be on record.")] = "",
     *,
     role: Annotated[str, typer.Option(help="Which of the home's own keys: service (when left out) or log.")] = "",
@@ -157,7 +188,7 @@ def revoke_key(
         int | None,
         typer.Option(min=0, help="First entry in which its signatures do not count; from now when left out."),
     ] = None,
-    with_key: Annotated[str, typer.Option("--key", help=f"{_KEY} The home's service key when left out.")] = "",
+    with_key: Annotated[str, typer.Option("--key", help=f"{KEY} The home's service key when left out.")] = "",
     passphrase_file: PassphraseOption = None,
     json: JsonOption = False,
 ) -> None:

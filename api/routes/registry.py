@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body
 from api import registry
 from api.authorisation import Guarded, requires
 from api.examples import CORPORA, KEYS, MODELS, PARTIES, PARTY, PARTY_ASKED
+from api.known_keys import known_keys
 from api.openapi import asked as example_of
 from api.openapi import json_answer
 from api.schemas.registry import CorpusList, KeyList, ModelList, PartyList, PartyShown
@@ -60,5 +61,5 @@ def list_corpora(service: Running) -> CorpusList:
 
 @router.get("/keys", dependencies=[requires("read")], responses=json_answer(KEYS))
 def list_keys(service: Running) -> KeyList:
-    """List the signing keys of this home, public halves only."""
-    return registry.keys(service.home)
+    """List the keys that the log knows, and those of its witnesses, public halves only."""
+    return known_keys(service.home)

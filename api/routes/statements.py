@@ -1,55 +1,34 @@
 """Statements that were signed elsewhere, and private values that are erased."""
 
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated
 
-from fastapi import APIRouter, Body, Header, HTTPException, Request
+from fastapi import APIRouter, Body, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.authorisation import Guarded, requires
+from api.envelope_body import DESCRIBED, envelope_of
 from api.erasure import erase
-from api.examples import ENVELOPE, ERASED, ERASURE_ASKED, RECORDED
+from api.examples import ERASED, ERASURE_ASKED, RECORDED, STATEMENT, STATEMENT_ASKED
 from api.openapi import asked as example_of
-from api.openapi import json_answer
+from api.openapi import json_answer, other_answer
 from api.schemas.erasure import Erasure
-from api.schemas.request import ErasureAsked, Words
+from api.schemas.request import ErasureAsked, StatementAsked, Words
 from api.schemas.signing import Recorded
 from api.service import Running
 from api.signing import leaf_of
+from api.statement_draft import draft
 from api.store import Token
+from ledger.envelope import PAYLOAD_TYPE
 from provenance.admission import receive
 
 router = APIRouter(route_class=Guarded, tags=["registry"])
-_ENVELOPE_TYPE: Final = "application/vnd.dsse.envelope.v1+json"
-_TEXT: Final = {"type": "string"}
-_SCHEMA: Final = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["payload", "payloadType", "signatures"],
-    "properties": {
-        "payload": _TEXT,
-        "payloadType": _TEXT,
-        "signatures": {
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["keyid", "sig"],
-                "properties": {"keyid": _TEXT, "sig": _TEXT},
-            },
-        },
-    },
-}
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {"required": True, "content": {_ENVELOPE_TYPE: {"schema": _SCHEMA, "example": ENVELOPE}}}
-}
 
 
 @router.post(
     "/statements",
     status_code=HTTPStatus.CREATED,
-    openapi_extra=_BODY,
+    openapi_extra=DESCRIBED,
     responses=json_answer(
         RECORDED,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -71,13 +50,31 @@ async def create_statement(
     signed is handed out, signed elsewhere (`linernotes sign`), and sent here. The same `Idempotency-Key` with the
     same envelope gives the same answer, however often it is sent.
     """
-    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if sent != _ENVELOPE_TYPE:
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send {_ENVELOPE_TYPE}, not {sent[:80] or 'nothing'}.")
-    envelope = await request.body()
+    envelope = await envelope_of(request)
     once = f"{token.token_id}:{idempotency_key}" if idempotency_key else None
     [receipt] = await run_in_threadpool(service.intake.submit, [envelope], once)
     return Recorded(kind=receive(envelope).statement.kind, leaf_hash=leaf_of(envelope), log_index=receipt.index)
+
+
+@router.post(
+    "/statements/drafts",
+    dependencies=[requires("submit")],
+    response_class=Response,
+    responses=other_answer(
+        PAYLOAD_TYPE, STATEMENT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, what="The very bytes to be signed."
+    ),
+)
+def create_statement_draft(
+    service: Running, asked: Annotated[StatementAsked, Body(openapi_examples=example_of(STATEMENT_ASKED))]
+) -> Response:
+    """Make a statement for a key elsewhere to sign, and hand out the bytes; nothing of it is kept.
+
+    Its identifier and time are filled in, and it is asked everything that the log will ask, except whether the
+    signatures hold. Sign the bytes where the key is (`linernotes sign`), and send the envelope to `/v1/statements`.
+    What a person did to a recording is handed out by `/v1/recordings/{recording_id}/edits/drafts`.
+    """
+    made = draft(service.home, service.intake, asked.kind, asked.predicate, asked.signers)
+    return Response(made.payload, media_type=PAYLOAD_TYPE)
 
 
 @router.post(

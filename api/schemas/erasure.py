@@ -1,5 +1,7 @@
 """What was erased."""
 
+from pydantic import Field
+
 from api.schemas.base import Answer
 
 
@@ -22,8 +24,10 @@ class Erasure(Answer):
 
     Attributes:
         erased: Every member.
+        withdrawn: Ids of the edits that waited for a signature, and do not any more.
         left_to_do: What the administrator of the database server still has to do; nothing on SQLite.
     """
 
     erased: list[ErasedField]
+    withdrawn: list[str] = Field(default_factory=list)
     left_to_do: list[str]

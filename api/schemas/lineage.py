@@ -7,15 +7,36 @@ from typing import Literal
 from pydantic import Field
 
 from api.schemas.base import Answer
+from api.schemas.rights import ForeignManifestShown  # noqa: TC001 - pydantic resolves annotations at run time
+
+
+class SignatureShown(Answer):
+    """A signature on a statement, which the log took because it held.
+
+    Attributes:
+        party: Whose own key it is; empty for a key of the home.
+        counts: Whether no revocation takes it away.
+    """
+
+    keyid: str
+    role: Literal["log", "service", "party", "c2pa", "witness", "owner"]
+    party: str
+    counts: bool
 
 
 class LineageNode(Answer):
-    """A thing in a recording's past."""
+    """A thing in a recording's past.
+
+    Attributes:
+        signed_by: Of a generation or an edit: where a party's own key is not among them, the home alone says who
+            the person was.
+    """
 
     id: str
     kind: Literal["recording", "generation", "edit", "model", "corpus", "party"]
     label: str
     leaf_hash: str
+    signed_by: list[SignatureShown] = Field(default_factory=list)
 
 
 class LineageEdge(Answer):
@@ -64,6 +85,8 @@ class Lineage(Answer):
         contains_ai: DDEX ContainsAI, derived from the origins of the notes.
         notes: The origin of every note, when asked for.
         statement: What kind of evidence this is.
+        unlike: Why the file that was asked about is not shown to be this recording; empty where it is.
+        foreign_manifest: Somebody else's manifest in that file.
     """
 
     recording_id: str
@@ -74,3 +97,5 @@ class Lineage(Answer):
     origins: dict[str, int]
     notes: list[NoteOrigin] = Field(default_factory=list)
     statement: str
+    unlike: str = ""
+    foreign_manifest: ForeignManifestShown | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from api.schemas.base import Answer
+from api.schemas.rights import ForeignManifestShown  # noqa: TC001 - pydantic resolves annotations at run time
 
 if TYPE_CHECKING:
     from api.recording import Made
@@ -80,7 +81,7 @@ class RecordingMade(Answer):
             ],
             model=ModelUsed(id=made.model_id, weights_digest=made.weights_digest),
             unmatched_words=list(made.unmatched_words),
-            changes=None if made.difference is None else ChangeCounts(**made.difference.changes().model_dump()),
+            changes=None if made.changes is None else ChangeCounts(**made.changes.model_dump()),
         )
 
 
@@ -115,6 +116,8 @@ class RecordingShown(Answer):
     Attributes:
         found_by: How it was recognised, when it was asked for by a file.
         also: Ids of other recordings with the same or a similar sound.
+        unlike: Why the file that was asked about is not shown to be this recording; empty where it is.
+        foreign_manifest: Somebody else's manifest in that file.
         renditions: Only when one recording is shown.
     """
 
@@ -129,6 +132,8 @@ class RecordingShown(Answer):
     time: str
     found_by: Literal["id", "manifest", "content-digest", "fingerprint"] = "id"
     also: list[str] = Field(default_factory=list)
+    unlike: str = ""
+    foreign_manifest: ForeignManifestShown | None = None
     renditions: list[RenditionShown] = Field(default_factory=list)
 
     @classmethod

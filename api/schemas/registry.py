@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from api.schemas.base import Answer
+from api.schemas.signing import EndingShown  # noqa: TC001 - pydantic resolves annotations at run time
 
 
 class PartyShown(Answer):
@@ -61,21 +62,34 @@ class CorpusList(Answer):
     corpora: list[CorpusShown]
 
 
+KeyState = Literal["active", "test", "replaced", "revoked", "unregistered"]
+
+
 class KeyShown(Answer):
-    """A signing key, public half only.
+    """A key, public half only.
 
     Attributes:
-        vkey: C2SP verifier key of log keys, to be put into a policy.
+        state: ``active`` while its signatures count; ``test`` for the home's own certificate, if nobody trusts it;
+            ``unregistered`` if the log knows nothing of it; ``revoked`` also with the key that vouched for it.
+        vkey: C2SP verifier key of keys of the log and of witnesses, to be put into a policy.
+        party: Whose it is, for the role ``party``.
+        log_index: Of the entry that registered it; null if none did.
+        stop: Index of the first entry in which its signatures do not count; null while nothing ends it.
+        ending: What ended it.
     """
 
-    role: Literal["log", "witness", "service", "party", "c2pa"]
-    state: Literal["active", "test"]
+    role: Literal["log", "witness", "service", "party", "owner", "c2pa"]
+    state: KeyState
     keyid: str
     vkey: str = ""
+    party: str = ""
+    log_index: int | None = None
+    stop: int | None = None
+    ending: EndingShown | None = None
 
 
 class KeyList(Answer):
-    """The keys of this home."""
+    """The keys of this home, of its log and of its witnesses: those in force before those that are not."""
 
     keys: list[KeyShown]
 

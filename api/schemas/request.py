@@ -5,13 +5,15 @@ Values are only bounded here, and text is text; what they mean is checked where 
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from provenance.errors import TextError
 from provenance.text import require_plain
+
+_MAX_DEPTH: Final = 8
 
 
 def _plain(text: str) -> str:
@@ -21,8 +23,29 @@ def _plain(text: str) -> str:
         raise PydanticCustomError("text", "{reason}", {"reason": str(error).rstrip(".")}) from error
 
 
+def _plain_members(members: dict[str, object]) -> dict[str, object]:
+    _require_plain(members, _MAX_DEPTH)
+    return members
+
+
+def _require_plain(value: object, depth: int) -> None:
+    if depth == 0:
+        raise PydanticCustomError("depth", "nested more than {levels} levels deep", {"levels": _MAX_DEPTH})
+    if isinstance(value, str):
+        _plain(value)
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            _plain(name)
+            _require_plain(member, depth - 1)
+    elif isinstance(value, list):
+        for item in value:
+            _require_plain(item, depth - 1)
+
+
 Words = Annotated[str, AfterValidator(_plain)]
 """Text in the query or a header of a request; a body (:class:`Asked`) has no other."""
+Members = Annotated[dict[str, Any], Field(max_length=32), AfterValidator(_plain_members)]
+"""Members of a predicate; what they have to be, its own type says."""
 Short = Annotated[str, Field(max_length=200)]
 Text = Annotated[str, Field(max_length=2_000)]
 
@@ -109,6 +132,20 @@ class ErasureAsked(Asked):
 
     name: Annotated[Short, Field(min_length=1)]
     fields: Annotated[list[Short], FailFast(), Field(max_length=32)] = []
+
+
+class StatementAsked(Asked):
+    """A statement that is to be signed elsewhere.
+
+    Attributes:
+        kind: key, rotation or revocation.
+        predicate: Its members; what the home knows may be left out.
+        signers: Names of the keys that are to sign it, if not those that it is about.
+    """
+
+    kind: Annotated[Short, Field(min_length=1)]
+    predicate: Members
+    signers: Annotated[list[Short], FailFast(), Field(max_length=8)] = []
 
 
 class EditFields(Asked):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from api.schemas.base import Answer
+
+if TYPE_CHECKING:
+    from api.recognition import ForeignManifest
 
 
 class ReasonShown(Answer):
@@ -40,6 +43,23 @@ class ForeignManifestShown(Answer):
     log: str
     recording_id: str
     signer: str
+
+    @classmethod
+    def of(cls, foreign: ForeignManifest | None) -> ForeignManifestShown | None:
+        """Describe somebody else's manifest, where there is one."""
+        if foreign is None:
+            return None
+        return cls(
+            manifest_id=foreign.manifest_id,
+            log=foreign.log,
+            recording_id=foreign.recording_id,
+            signer=foreign.signer,
+        )
+
+    def in_words(self) -> str:
+        """Say whose manifest it is."""
+        whose = f"of the log {self.log}" if self.log else "of no log"
+        return f"an intact manifest {whose}, signed by {self.signer or 'nobody who is named'}"
 
 
 class VerdictShown(Answer):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from fuzz.target import Target, folder
 from fuzz.targets.ledger import LOG, STAMPED, authority, token
-from ledger import key_agent, tsa
+from ledger import key_agent
 from ledger.der import INTEGER, SEQUENCE, encode
 from ledger.errors import KeyAgentError, RemoteError, TsaRefusedError, TsaUnreachableError
 from ledger.remote import Remote
@@ -49,9 +49,14 @@ def _answered(answer: bytes) -> Iterator[socket.socket]:
         yield channel
 
 
+def _reached(channel: socket.socket) -> AbstractContextManager[object]:
+    """Whoever is asked over HTTP is at the far end of this channel."""
+    return patch.object(Remote, "_first_that_answers", return_value=channel)
+
+
 def _http(data: bytes) -> None:
     remote = Remote("http://log.example/", time.monotonic() + _PATIENCE, max_answer_bytes=1000)
-    with _answered(data) as channel, patch.object(socket, "create_connection", return_value=channel), closing(remote):
+    with _answered(data) as channel, _reached(channel), closing(remote):
         remote.get("/checkpoint")
 
 
@@ -65,7 +70,7 @@ def _http_answers() -> list[bytes]:
 
 
 def _tsa(data: bytes) -> None:
-    with _answered(data) as channel, patch.object(tsa, "_connected", return_value=channel):
+    with _answered(data) as channel, _reached(channel):
         TimeStampAuthority("http://tsa.example/", authority().roots, _PATIENCE).stamp(STAMPED)
 
 

@@ -51,9 +51,9 @@ from provenance.manifest_report import report_from
 from provenance.name import compare_people, compare_titles, require_words
 from provenance.package import begin, finish, opened, read_manifest, write_zip
 from provenance.payload import read_json
-from provenance.predicate import PartyPredicate
 from provenance.role import require_role
 from provenance.signed_entry import read_entry
+from provenance.source_predicate import PartyPredicate
 from provenance.statement import Statement, Subject, header
 from provenance.text import require_line, require_plain
 from tests.provenance.key_log import KeyLog

@@ -108,7 +108,7 @@ def test_an_opening_that_came_back_is_a_problem_and_one_that_went_a_warning(home
         openings = store.openings(connection, party.leaf_hash)
     erase(home, party.party_id)
     with home.writing() as connection:
-        store.add_openings(connection, digest_of(party.leaf_hash), openings.items())
+        store.add_openings(connection, [(digest_of(party.leaf_hash), openings)])
         store.delete_openings(connection, other.leaf_hash, ["name"])
     report = fsck(home)
     assert [(problem.what, problem.where) for problem in report.problems] == [

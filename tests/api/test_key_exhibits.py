@@ -25,7 +25,7 @@ from provenance.attestation import KeysAtHand, Trust, proven
 from provenance.bundle import EvidenceBundle, Exhibit
 from provenance.errors import EvidenceError
 from provenance.key_evidence import KeyEvidence
-from provenance.predicate import KeyPredicate, RotationPredicate
+from provenance.key_predicate import KeyPredicate, RotationPredicate
 
 
 @pytest.fixture(scope="module")

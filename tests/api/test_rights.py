@@ -13,7 +13,7 @@ from api.rights import ask, check, check_found, decided_again
 from api.settings import load_settings
 from licensing.question import Question
 from provenance.identity import digest
-from provenance.predicate import CheckPredicate
+from provenance.use_predicate import CheckPredicate
 
 ASSET = digest(b"a file")
 FOREIGN = ForeignManifest("urn:c2pa:1", "example.com/log", "01a1", "Somebody")

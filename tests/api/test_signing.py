@@ -12,8 +12,6 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from api.cli import app
-from api.commands import sign as commands
 from api.errors import UsageError
 from api.signing import Handed, countersigned, open_key, signed
 from ledger.envelope import Envelope, verify
@@ -26,15 +24,6 @@ from provenance.statement import parse
 from tests.provenance.key_log import SOME, edit, party
 
 LOG = NoteSigner("example.org/log", Ed25519Signer.generate()).verifier.vkey
-
-
-@pytest.fixture(autouse=True)
-def _registered() -> None:
-    """The commands are there, whether or not the program has them yet."""
-    known = {command.callback for command in app.registered_commands}
-    for command in (commands.sign, commands.submit):
-        if command not in known:
-            app.command()(command)
 
 
 @pytest.fixture

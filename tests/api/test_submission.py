@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from api.cli import app
-from api.commands import sign as commands
 from api.custody import Custody
 from api.errors import NothingThereError, UsageError
 from api.home import Draft, Home
@@ -36,8 +34,8 @@ from provenance.errors import (
     WrongRoleError,
 )
 from provenance.keyring import Keyring
-from provenance.predicate import PartyPredicate
 from provenance.signed_entry import read_entry
+from provenance.source_predicate import PartyPredicate
 from provenance.statement import Statement, Subject, header
 from tests.provenance.key_log import SOME
 
@@ -272,15 +270,6 @@ def test_the_term_of_a_key_as_an_answer(home: Home, intake: Intake) -> None:
 # The whole story, by its commands
 
 
-@pytest.fixture
-def _commands() -> None:
-    known = {command.callback for command in app.registered_commands}
-    for command in (commands.sign, commands.submit):
-        if command not in known:
-            app.command()(command)
-
-
-@pytest.mark.usefixtures("_commands")
 def test_from_a_new_key_to_its_revocation_by_commands(linernotes, home: Home, tmp_path: Path) -> None:
     party = linernotes("party", "add", "--name", "Ada", "--json").json["party_id"]
     log = (home.root / "keys" / "log.vkey").read_text().strip()
@@ -326,7 +315,6 @@ def test_from_a_new_key_to_its_revocation_by_commands(linernotes, home: Home, tm
     assert "does not count" in linernotes("key", "show", service, "--at", at).out
 
 
-@pytest.mark.usefixtures("_commands")
 def test_statements_signed_elsewhere_are_submitted_by_command(linernotes, home: Home, tmp_path: Path) -> None:
     statement = tmp_path / "party.statement"
     statement.write_bytes(party_statement("person", "Ada")[0].to_bytes())

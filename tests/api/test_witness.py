@@ -17,58 +17,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
 import api.witness
 from api.errors import UsageError
 from api.witness import create_server, listen, open_cosigner, open_witness
-from ledger.add_checkpoint import MAX_REQUEST_BYTES, AddCheckpoint, parse_cosignature
+from ledger.add_checkpoint import MAX_REQUEST_BYTES, parse_cosignature
 from ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from ledger.errors import WitnessError, WitnessStateError
 from ledger.keys import Ed25519Signer
-from ledger.merkle import consistency_path, leaf_hash, root
+from ledger.merkle import leaf_hash, root
 from ledger.note import Note, NoteSigner, NoteVerifier, SignatureType, open_note
 from ledger.policy import Policy
 from ledger.witness_client import Result as Asked
 from ledger.witness_client import submit
 from ledger.witness_memory import origin_hash
+from tests.ledger.leaves import SIGNER, Leaves, grown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from typer.testing import Result
 
-    from ledger.proof import ConsistencyProof
     from ledger.witness import Witness
 
 ROOT = Path(__file__).parents[2]
-SIGNER = NoteSigner("example.com/log", Ed25519Signer(Ed25519PrivateKey.from_private_bytes(b"l" * 32)))
 PUBLISHED = f"/{origin_hash(SIGNER.name)}/checkpoint"
-
-
-@dataclass
-class Leaves:
-    """A log in memory."""
-
-    leaves: list[bytes]
-
-    def checkpoint(self) -> bytes:
-        return sign_checkpoint(Checkpoint(SIGNER.name, len(self.leaves), root(self.leaves)), SIGNER)
-
-    def consistency_proof(self, old_size: int, new_size: int | None = None) -> ConsistencyProof:
-        from ledger.proof import ConsistencyProof
-
-        size = len(self.leaves) if new_size is None else new_size
-        return ConsistencyProof(old_size, size, consistency_path(self.leaves[:size], old_size))
-
-    def request(self, old_size: int) -> bytes:
-        path = consistency_path(self.leaves, old_size) if old_size else ()
-        return AddCheckpoint(old_size, path, Note.parse(self.checkpoint())).format()
-
-
-def grown(count: int, name: str = "leaf") -> Leaves:
-    return Leaves([leaf_hash(f"{name} {number}".encode()) for number in range(count)])
 
 
 @dataclass
@@ -431,3 +405,10 @@ def studio_home(tmp_path: Path) -> Path:
     root = tmp_path / "home"
     Home(Settings(home=root, device="cpu")).engine.dispose()
     return root
+
+
+def test_connections_do_not_wait_for_acknowledgements() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()[:2]):
+        served, _ = listener.accept()
+        with served:
+            assert served.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -1,15 +1,16 @@
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine
 
 from ledger.checkpoint import Checkpoint, sign_checkpoint
-from ledger.fsck import FsckReport, Problem, check
+from ledger.findings import FsckReport, Problem
+from ledger.fsck import Inspection, check
 from ledger.keys import Ed25519Signer
-from ledger.log import Entry, Log
+from ledger.log import Log
 from ledger.merkle import EMPTY_ROOT, Frontier
 from ledger.note import NoteSigner
 
@@ -175,12 +176,13 @@ def test_a_log_that_was_cut_short_in_all_its_parts_is_found(
 def test_the_callers_own_check_sees_every_entry(full: Log) -> None:
     seen: list[int] = []
 
-    def inspect(entry: Entry) -> Iterator[Problem]:
-        seen.append(entry.index)
-        if entry.index == 7:
+    def take(found: Sequence[int]) -> Iterator[Problem]:
+        seen.extend(found)
+        if 7 in found:
             yield Problem("This one means nothing.", "entry 7")
 
-    assert check(full, inspect).problems == (Problem("This one means nothing.", "entry 7"),)
+    inspection = Inspection(lambda _, entries: [entry.index for entry in entries], take)
+    assert check(full, inspection).problems == (Problem("This one means nothing.", "entry 7"),)
     assert seen == list(range(SIZE))
 
 

@@ -32,11 +32,12 @@ CHANGED = {
     "head": {"size", "edge"},
     "job": {column.name for column in api.tables.job.c},
     "token": {column.name for column in api.tables.token.c},
+    "edit_draft": {column.name for column in api.tables.edit_draft.c},
 }
 """Columns that the writer may UPDATE."""
 KEPT = {"entry", "tile", "checkpoint", "timestamp", "head", "fingerprint", "alembic_version"}
 """Tables from which the writer may not DELETE."""
-PRIVATE = {"opening", "job", "token", "idempotency"}
+PRIVATE = {"opening", "job", "token", "edit_draft", "idempotency"}
 """Tables that the reader may not see."""
 
 

@@ -15,13 +15,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ledger.errors import RemoteError
-from ledger.remote import Remote
+from ledger.errors import RemoteAnswerTooLongError, RemoteError, RemoteTimeoutError
+from ledger.remote import Remote, RemoteAnswer, split_url
 
 Script = Callable[[socket.socket], None]
 SOON, LATER = 0.1, 60.0
 MAX_ANSWER_BYTES = 4096
 TEXT = "text/plain; charset=utf-8"
+SIZE = b"Content-Type: Text/x.tlog.size; charset=utf-8"
 
 
 def remote(url: str, deadline: float) -> Remote:
@@ -85,7 +86,7 @@ def silent(client: socket.socket) -> None:
             pass
 
 
-def post(url: str, seconds: float = LATER) -> tuple[int, bytes]:
+def post(url: str, seconds: float = LATER) -> RemoteAnswer:
     connection = remote(url, time.monotonic() + seconds)
     try:
         return connection.post("/add-checkpoint", b"body", TEXT)
@@ -99,12 +100,12 @@ def test_a_request_and_its_answer() -> None:
     def script(client: socket.socket) -> None:
         for number in (1, 2):  # the connection is kept for the second
             seen.append(request(client))
-            client.sendall(b"HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\n%d\n" % number)
+            client.sendall(b"HTTP/1.1 409 Conflict\r\n" + SIZE + b"\r\nContent-Length: 2\r\n\r\n%d\n" % number)
 
     with server(script) as address:
         connection = remote(f"http://{address}/some/prefix/", time.monotonic() + LATER)
-        assert connection.post("/add-checkpoint", b"one", TEXT) == (409, b"1\n")
-        assert connection.post("/add-checkpoint", b"two", TEXT) == (409, b"2\n")
+        assert connection.post("/add-checkpoint", b"one", TEXT) == RemoteAnswer(409, "text/x.tlog.size", b"1\n")
+        assert connection.post("/add-checkpoint", b"two", TEXT) == RemoteAnswer(409, "text/x.tlog.size", b"2\n")
         connection.close()
     for body, data in zip((b"one", b"two"), seen, strict=True):
         assert data.startswith(b"POST /some/prefix/add-checkpoint HTTP/1.1\r\nHost: " + address.encode())
@@ -115,7 +116,7 @@ def test_a_connection_that_was_closed_is_opened_again() -> None:
     with server(says(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\n1")) as address:
         connection = remote(f"http://{address}", time.monotonic() + LATER)
         for _ in range(2):
-            assert connection.post("/add-checkpoint", b"body", TEXT) == (200, b"1")
+            assert connection.post("/add-checkpoint", b"body", TEXT) == RemoteAnswer(200, "text/plain", b"1")
         connection.close()
 
 
@@ -123,7 +124,7 @@ def test_redirects_are_not_followed() -> None:
     with server(
         says(b"HTTP/1.1 307 Elsewhere\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
     ) as address:
-        assert post(f"http://{address}") == (307, b"")
+        assert post(f"http://{address}") == RemoteAnswer(307, "text/plain", b"")
 
 
 @pytest.mark.parametrize(
@@ -135,11 +136,11 @@ def test_redirects_are_not_followed() -> None:
     ],
 )
 def test_silence_ends_at_the_deadline(script: Script) -> None:
-    with server(script) as address, pytest.raises(RemoteError, match="in time"):
+    with server(script) as address, pytest.raises(RemoteTimeoutError, match="in time"):
         post(f"http://{address}", SOON)
 
 
-@pytest.mark.parametrize(
+A_LITTLE_AT_A_TIME = pytest.mark.parametrize(
     ("script", "secure"),
     [
         (silent, False),
@@ -147,8 +148,24 @@ def test_silence_ends_at_the_deadline(script: Script) -> None:
         (says(b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 10_000, every=0.01), False),
         (says(*[b"HTTP/1.1 100 Continue\r\n\r\n"] * 10_000, every=0.01), False),
         (says(b"HTTP/1.1 200 OK\r\n\r\n", *[b"x"] * 10_000, every=0.01), False),
+        (says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *[b"1\r\nx\r\n"] * 10_000, every=0.01), False),
     ],
 )
+
+
+@A_LITTLE_AT_A_TIME
+def test_whoever_says_a_little_at_a_time_is_left_at_the_deadline(script: Script, secure: bool) -> None:  # noqa: FBT001
+    with server(script) as address, pytest.raises(RemoteTimeoutError, match="in time"):
+        post(f"{'https' if secure else 'http'}://{address}", SOON)
+
+
+def test_what_was_cut_off_is_no_answer() -> None:
+    """A body that ends with the connection has no other end by which to know it."""
+    with server(says(b"HTTP/1.1 200 OK\r\n\r\nhello", every=5)) as address, pytest.raises(RemoteTimeoutError):
+        post(f"http://{address}", SOON)
+
+
+@A_LITTLE_AT_A_TIME
 def test_whoever_says_a_little_at_a_time_is_hung_up_on(script: Script, secure: bool) -> None:  # noqa: FBT001
     with server(script) as address:
         connection = remote(f"{'https' if secure else 'http'}://{address}", time.monotonic() + LATER)
@@ -193,6 +210,40 @@ def test_what_is_no_answer_is_an_error_of_ours(answer: bytes) -> None:
         post(f"http://{address}")
 
 
+def test_what_is_too_long_is_told_apart_from_what_breaks_off() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+    for length in (MAX_ANSWER_BYTES, MAX_ANSWER_BYTES + 1):
+        with server(says(head % length + b"x" * length)) as address:
+            if length <= MAX_ANSWER_BYTES:
+                assert len(post(f"http://{address}").body) == length
+            else:
+                with pytest.raises(RemoteAnswerTooLongError, match=str(MAX_ANSWER_BYTES)):
+                    post(f"http://{address}")
+    with server(says(head % 9 + b"x" * 8)) as address, pytest.raises(RemoteError) as broken_off:
+        post(f"http://{address}")
+    assert type(broken_off.value) is RemoteError
+
+
+def test_what_the_other_side_says_is_shown_as_it_may_be() -> None:
+    with server(says(b"\x1b[2J\r\n\r\n")) as address, pytest.raises(RemoteError) as refused:
+        post(f"http://{address}")
+    assert str(refused.value).isprintable()
+
+
+def test_after_an_answer_that_is_none_the_connection_is_opened_anew() -> None:
+    scripts = iter([says(b"HTTP/1.1 abc\r\n\r\n"), says(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1")])
+
+    def in_turn(client: socket.socket) -> None:
+        next(scripts)(client)
+
+    with server(in_turn) as address:
+        connection = remote(f"http://{address}", time.monotonic() + LATER)
+        with pytest.raises(RemoteError):
+            connection.get("/checkpoint")
+        assert connection.get("/checkpoint").body == b"1"
+        connection.close()
+
+
 def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -211,6 +262,9 @@ def test_nobody_there() -> None:
         "http://:80",
         "http://host:port",
         "http://host:99999",
+        "http://host:0",
+        "HTTP://host",
+        "http://host/\r\nX: y",
         "http://user@host",
         "http://host/?query",
         "http://host/#fragment",
@@ -225,6 +279,32 @@ def test_nobody_there() -> None:
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(RemoteError, match="Correct it where"):
         remote(url, 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://log.example/x", b"log.example"),
+        ("https://log.example/", b"log.example"),
+        ("https://log.example:444", b"log.example:444"),
+        ("http://log.example:443", b"log.example:443"),
+        ("http://[::1]", b"[::1]"),
+    ],
+)
+def test_the_host_is_named_as_the_url_has_it(url: str, host: bytes) -> None:
+    """A port is named only where it is not the scheme's own: some hosts are told apart by the very bytes."""
+    near, far = socket.socketpair()
+    connection = Remote(url, time.monotonic() + LATER, max_answer_bytes=1)
+    connection._http.sock = near
+    with near, far:
+        connection._http.request("GET", "/")
+        assert b"\r\nHost: %s\r\n" % host in far.recv(4096)
+
+
+def test_a_query_is_taken_apart_but_nothing_is_put_behind_it() -> None:
+    parts = split_url("https://tsa.example:8080/a/b?key=secret")
+    assert parts is not None
+    assert (parts.scheme, parts.netloc, parts.path, parts.query) == ("https", "tsa.example:8080", "/a/b", "key=secret")
 
 
 @pytest.fixture
@@ -259,6 +339,6 @@ def test_tls_is_checked(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> N
         with pytest.raises(RemoteError, match="CERTIFICATE_VERIFY_FAILED"):
             post(f"https://{address}")
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        assert post(f"https://{address}") == (200, b"1")
+        assert post(f"https://{address}") == RemoteAnswer(200, "text/plain", b"1")
         with pytest.raises(RemoteError, match="CERTIFICATE_VERIFY_FAILED"):
             post(f"https://{address.replace('127.0.0.1', 'localhost')}")

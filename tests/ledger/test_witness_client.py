@@ -4,15 +4,15 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger.add_checkpoint import AddCheckpoint, format_size
-from ledger.checkpoint import Checkpoint, sign_checkpoint
+from ledger.add_checkpoint import SIZE_TYPE, AddCheckpoint, format_size
+from ledger.checkpoint import Checkpoint
 from ledger.cosignature import Cosigner, cosigned_at
 from ledger.errors import (
     InconsistentCheckpointError,
@@ -25,7 +25,6 @@ from ledger.errors import (
 )
 from ledger.keys import Ed25519Signer
 from ledger.log import Log
-from ledger.merkle import consistency_path, leaf_hash, root
 from ledger.note import MAX_SIGNATURES, Note, NoteSigner, NoteVerifier
 from ledger.policy import Policy, TrustedLog
 from ledger.policy import Witness as Named
@@ -33,33 +32,13 @@ from ledger.proof import ConsistencyProof, TlogProof
 from ledger.witness import Witness
 from ledger.witness_client import Answer, Result, WitnessedLog, submit
 from ledger.witness_memory import origin_hash
+from tests.ledger.leaves import SIGNER, Leaves, grown
 
 Handler = Callable[[bytes], tuple[int, bytes]]
 
 
 def key(text: str) -> Ed25519Signer:
     return Ed25519Signer(Ed25519PrivateKey.from_private_bytes(text.encode().ljust(32)))
-
-
-SIGNER = NoteSigner("example.com/log", key("log"))
-
-
-@dataclass
-class Leaves:
-    """A log in memory."""
-
-    leaves: list[bytes]
-
-    def checkpoint(self) -> bytes:
-        return sign_checkpoint(Checkpoint(SIGNER.name, len(self.leaves), root(self.leaves)), SIGNER)
-
-    def consistency_proof(self, old_size: int, new_size: int | None = None) -> ConsistencyProof:
-        size = len(self.leaves) if new_size is None else new_size
-        return ConsistencyProof(old_size, size, consistency_path(self.leaves[:size], old_size))
-
-
-def grown(count: int, name: str = "leaf") -> Leaves:
-    return Leaves([leaf_hash(f"{name} {number}".encode()) for number in range(count)])
 
 
 class Asked:
@@ -88,7 +67,7 @@ class Asked:
 
 
 @contextmanager
-def serving(handler: Handler) -> Iterator[str]:
+def serving(handler: Handler, *, size_type: str = SIZE_TYPE) -> Iterator[str]:
     class Served(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 10
@@ -97,6 +76,7 @@ def serving(handler: Handler) -> Iterator[str]:
             assert self.path == "/prefix/add-checkpoint"
             status, answer = handler(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(status)
+            self.send_header("Content-Type", size_type if status == HTTPStatus.CONFLICT else "text/plain")
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
@@ -138,10 +118,10 @@ def ask(log: WitnessedLog, witness: Named, cosigned: bytes | None = None) -> Ans
     return answer
 
 
-def lying(handler: Handler, log: Leaves, *, deadline_seconds: float = 30) -> Answer:
+def lying(handler: Handler, log: Leaves, *, deadline_seconds: float = 30, size_type: str = SIZE_TYPE) -> Answer:
     """What is made of a witness that answers so."""
     liar = Cosigner("witness.example/liar", key("liar"))
-    with serving(handler) as url:
+    with serving(handler, size_type=size_type) as url:
         return submit(log, [named(liar.verifier, url)], deadline_seconds=deadline_seconds).answers[0]
 
 
@@ -327,6 +307,14 @@ def test_whatever_is_answered_has_a_name(status: int, body: bytes, result: Resul
     assert answer.cosignature is None
     assert answer.detail.isprintable()
     assert asked <= 2
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/html", "text/x.tlog.sizes"])
+def test_a_size_that_is_not_typed_as_one_is_not_taken(kind: str) -> None:
+    """Many a server answers 409 of its own; a size leads to another question, and a large one to an alarm."""
+    answer = lying(lambda _body: (409, b"6\n"), grown(5), size_type=kind)
+    assert answer.result is Result.REFUSED
+    assert kind in answer.detail
 
 
 def test_a_cosignature_of_anything_else_is_not_taken() -> None:

@@ -10,19 +10,11 @@ from ledger.note import NoteSigner
 from provenance.admission import admit, confirm
 from provenance.disclosure import commit
 from provenance.identity import Digest, digest, new_id, now
+from provenance.key_predicate import KeyPredicate, RevocationPredicate, RotationPredicate
 from provenance.keyring import Keyring
-from provenance.predicate import (
-    Changes,
-    Content,
-    EditPredicate,
-    Fingerprint,
-    KeyPredicate,
-    PartyPredicate,
-    Predicate,
-    RevocationPredicate,
-    RotationPredicate,
-    Software,
-)
+from provenance.predicate import Predicate
+from provenance.recording_predicate import Changes, Content, EditPredicate, Fingerprint, Software
+from provenance.source_predicate import PartyPredicate
 from provenance.statement import Statement, Subject, header
 
 SOME = digest(b"some")

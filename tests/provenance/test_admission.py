@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from ledger.envelope import PAYLOAD_TYPE, Envelope, EnvelopeSignature, pae
 from ledger.merkle import MAX_ENTRY_BYTES
-from provenance import predicate
+from provenance import document
 from provenance.admission import Limits, admit, confirm
+from provenance.document import Document, LeafHash, links
 from provenance.errors import (
     AdmissionError,
     BadSignatureError,
@@ -40,7 +41,7 @@ from provenance.errors import (
     WrongRoleError,
 )
 from provenance.identity import digest
-from provenance.predicate import PREDICATES, Document, LeafHash, links
+from provenance.kind import PREDICATES
 from provenance.statement import Statement
 from tests.provenance.key_log import (
     KeyLog,
@@ -228,7 +229,7 @@ LINKS = {
 @pytest.mark.parametrize("kind", PREDICATES)
 def test_what_is_a_link_is_said_by_its_type(kind: str) -> None:
     """What the page of a predicate calls a leaf hash has the type that says so."""
-    names = tuple(name for name, is_link in predicate._fields(PREDICATES[kind]) if is_link)
+    names = tuple(name for name, is_link in document._fields(PREDICATES[kind], document._LINK) if is_link)
     assert names == LINKS.get(kind, names)
     told = re.findall(r"^ +(\w+): Leaf hash of ", PREDICATES[kind].__doc__ or "", re.MULTILINE)
     assert set(told) <= set(names)

@@ -26,7 +26,8 @@ from provenance.attestation import (
 from provenance.bundle import Exhibit
 from provenance.errors import EvidenceError
 from provenance.identity import Digest, digest, new_id
-from provenance.predicate import KeyPredicate, PartyPredicate
+from provenance.key_predicate import KeyPredicate
+from provenance.source_predicate import PartyPredicate
 from provenance.statement import Statement, Subject, header
 
 COMMITMENT = "hmac-sha256:" + "0" * 64

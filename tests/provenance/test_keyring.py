@@ -29,8 +29,10 @@ from provenance.errors import (
     WrongRoleError,
 )
 from provenance.identity import digest, now
+from provenance.key_predicate import KeyPredicate
 from provenance.keyring import REVOKERS, VOUCHERS, Keyring, folded
-from provenance.predicate import PREDICATES, KeyPredicate, Predicate
+from provenance.kind import PREDICATES
+from provenance.predicate import Predicate
 from provenance.signed_entry import SignedEntry, read_entry
 from provenance.statement import Statement, parse
 from tests.provenance.key_log import (

@@ -7,8 +7,10 @@ from typing import get_args
 from provenance import errors
 from provenance.admission import Limits
 from provenance.errors import AdmissionError
+from provenance.key_predicate import RevocationPredicate
 from provenance.keyring import REVOKERS, VOUCHERS
-from provenance.predicate import PREDICATES, RevocationPredicate, Role
+from provenance.kind import PREDICATES
+from provenance.predicate import Role
 
 PAGE = (Path(__file__).parents[2] / "docs" / "keys.md").read_text(encoding="utf-8")
 ABOUT_KEYS = {"key", "rotation", "revocation"}

@@ -10,7 +10,7 @@ from generator.score import TICKS_PER_QUARTER, Bar, Note, Score, Tempo, Voice
 from provenance.errors import LineageError
 from provenance.identity import digest, new_id
 from provenance.lineage import Step, authorship
-from provenance.predicate import (
+from provenance.recording_predicate import (
     Changes,
     Content,
     Controls,

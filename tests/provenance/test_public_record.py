@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from provenance.predicate import PREDICATES
+from provenance.kind import PREDICATES
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "public-record.md"
 WORDS = {"unmatched_words": "words not understood", "isni": "ISNI", "ipi": "IPI", "verdict": "the verdict"}

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from provenance.disclosure import commit
 from provenance.errors import StatementError
 from provenance.identity import Digest, digest, new_id
-from provenance.predicate import PREDICATES, PartyPredicate, RenditionPredicate
+from provenance.kind import PREDICATES
+from provenance.recording_predicate import RenditionPredicate
+from provenance.source_predicate import PartyPredicate
 from provenance.statement import STATEMENT_TYPE, Statement, Subject, header, parse
 from tests.provenance.wire import documents
 
@@ -62,6 +64,11 @@ def test_what_is_written_is_rfc_8785_as_others_write_it(kind: str, data: st.Data
     assert statement.to_bytes() == payload
     predicate = document["predicate"]
     assert statement.predicate.to_bytes() == rfc8785.dumps(predicate)
+
+
+def test_a_copy_is_written_as_canonically_as_what_was_read() -> None:
+    changed = party().predicate.model_copy(update={"known": dict(reversed(PartyPredicate.KNOWN.items()))})
+    assert changed.to_bytes() == rfc8785.dumps(changed.model_dump(mode="json"))
 
 
 def _objects(value: object) -> Iterator[dict[str, object]]:

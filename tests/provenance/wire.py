@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from provenance.predicate import MAX_SAFE_INTEGER, PREDICATES, TYPE_PREFIX
+from provenance.document import MAX_SAFE_INTEGER
+from provenance.kind import PREDICATES
+from provenance.predicate import TYPE_PREFIX
 from provenance.statement import STATEMENT_TYPE
 
 if TYPE_CHECKING:

@@ -19,28 +19,15 @@ from fingerprint.digest import content_digest
 from generator.card import BUILT_IN
 from generator.midi import read_midi, write_midi
 from provenance import manifest
-from provenance.assertion import MiningPermission, SoftwareAgent, TrainingMining
+from provenance.assertion import MiningPermission, TrainingMining
 from provenance.bundle import EvidenceBundle, Exhibit
-from provenance.credential import Credential, create_test_credential
+from provenance.credential import Credential
 from provenance.identity import file_digest
-from provenance.manifest import ManifestDraft, ManifestReport
+from provenance.manifest import ManifestReport
 from tests.conftest import Outcome
+from tests.scenarios.forgery import draft_of, failing, report_of, unsigned
 
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="no ffmpeg")
-MEDIA = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".flac": "audio/flac"}
-
-
-@pytest.fixture
-def forger(tmp_path) -> Credential:
-    """Somebody with our software and a certificate of their own."""
-    return create_test_credential(tmp_path / "forger")
-
-
-@pytest.fixture
-def policy(studio) -> Path:
-    path = studio.root / "policy"
-    path.write_text(f"log {(studio.home / 'keys' / 'log.vkey').read_text().strip()}\nquorum none\n")
-    return path
 
 
 @pytest.fixture
@@ -62,27 +49,10 @@ def run(*command: object) -> None:
     subprocess.run([str(word) for word in command], check=True)
 
 
-def report_of(path: Path) -> ManifestReport:
-    report = manifest.read(path)
-    assert report is not None
-    return report
-
-
 def resign(report: ManifestReport, audio: Audio, target: Path, forger: Credential, **changes: object) -> Path:
     """Put a genuine file's words and evidence under the forger's own manifest, over any sound."""
-    bare = target.with_name(f"bare{target.suffix}")
-    encode(audio, bare, media_type=MEDIA[target.suffix])
-    words = {
-        "title": report.title,
-        "recording_id": report.recording_id,
-        "software_agent": SoftwareAgent("Liner Notes", "0.1.0"),
-        "source_type": report.source_type,
-        "iscc": report.iscc,
-        "training_mining": TrainingMining.uniform(MiningPermission("allowed")),
-        "ledger": report.ledger,
-        "model": report.model,
-    }
-    manifest.embed(bare, target, ManifestDraft(**words | changes), forger)
+    words = {"training_mining": TrainingMining.uniform(MiningPermission("allowed"))} | changes
+    manifest.embed(unsigned(audio, target), target, draft_of(report, **words), forger)
     return target
 
 
@@ -92,11 +62,6 @@ def with_a_tone(audio: Audio) -> Audio:
     tone = (8000 * np.sin(2 * np.pi * 700 * np.arange(2 * second) / second)).astype(samples.dtype)
     samples[second : 3 * second] = tone[:, None]
     return Audio(samples, audio.sample_rate)
-
-
-def failing(done) -> set[str]:
-    assert done.code == 1, (done.out, done.err)
-    return {check["id"] for check in done.json["checks"] if check["result"] == "fail"}
 
 
 @pytest.mark.parametrize("ending", [".wav", ".mp3", ".flac"])
@@ -348,12 +313,38 @@ def test_a_file_of_another_house_is_held_and_says_whose_it_is(studio, linernotes
         "recording_id": foreign["recording_id"],
         "signer": report.signer.common_name,
     }
+    for command in ("show", "lineage"):
+        answer = linernotes(command, tmp_path / "foreign.wav", "--json")
+        assert (answer.code, answer.json["recording_id"]) == (0, own["recording_id"])
+        assert answer.json["foreign_manifest"] == done.json["foreign_manifest"]
+        for said in (answer, linernotes(command, tmp_path / "foreign.wav")):
+            assert f"foreign.wav was not handed out here: it carries an intact manifest of the log {origin}" in said.err
+            assert "is not shown" not in said.err
     told = linernotes("check", tmp_path / "foreign.wav", "--use", "sync", "--territory", "DE").out
     assert f"it carries an intact manifest of the log {origin}" in " ".join(told.split())
     encode(decode(tmp_path / "foreign.wav"), tmp_path / "bare.wav", media_type="audio/wav")
     bare = ask(linernotes, tmp_path / "bare.wav")
     assert (bare.code, bare.json["foreign_manifest"]) == (0, None)
     assert ask(linernotes, tmp_path / "own.wav").json["foreign_manifest"] is None
+
+
+@pytest.mark.parametrize("command", ["show", "lineage"])
+def test_what_is_said_of_a_recording_is_said_with_a_warning_where_the_file_is_not_shown_to_be_it(
+    studio, linernotes, tmp_path, command: str
+) -> None:
+    music = decode(studio.wav).samples
+    noise = np.random.default_rng(7).normal(0, 0.2 * music.std(), music.shape)
+    mix = mixed(tmp_path / "mix.wav", music, noise)
+    done = linernotes(command, mix, "--json")
+    assert (done.code, done.json["recording_id"], done.json["foreign_manifest"]) == (0, studio.recording_id, None)
+    assert "noise of an encoder" in done.json["unlike"]
+    warning = f"mix.wav sounds like a recording, and is not shown to be it and nothing else: {done.json['unlike']}"
+    for said in (done, linernotes(command, mix)):
+        assert warning in said.err
+        assert f"of the recording {studio.recording_id}, and not of the file" in said.err
+    for own in (studio.wav, studio.recording_id):
+        done = linernotes(command, own, "--json")
+        assert (done.code, done.err, done.json["unlike"], done.json["foreign_manifest"]) == (0, "", "", None)
 
 
 def test_our_own_evidence_under_a_strangers_manifest_is_not_our_file(studio, linernotes, forger, tmp_path) -> None:

@@ -42,14 +42,6 @@ def changed(studio) -> Path:
     return path
 
 
-@pytest.fixture
-def policy(studio) -> Path:
-    path = studio.root / "policy"
-    vkey = (studio.home / "keys" / "log.vkey").read_text().strip()
-    path.write_text(f"log {vkey}\nquorum none\n")
-    return path
-
-
 def test_generate_answers_with_the_keys_of_the_contract(studio, linernotes) -> None:
     made = linernotes(
         "generate",

@@ -8,32 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from fingerprint.audio import decode, encode
+from fingerprint.audio import decode
 from provenance import manifest
-from provenance.assertion import LEDGER, SoftwareAgent
-from provenance.credential import Credential, create_test_credential
+from provenance.assertion import LEDGER
+from provenance.credential import Credential
 from provenance.identity import file_digest
-from provenance.manifest import ManifestDraft
+from tests.scenarios.forgery import MEDIA, draft_of, failing, report_of, unsigned
 
-MEDIA = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".flac": "audio/flac", ".m4a": "audio/mp4"}
 FORMATS = [
     pytest.param(ending, marks=pytest.mark.skipif(ending == ".m4a" and not shutil.which("ffmpeg"), reason="no ffmpeg"))
     for ending in MEDIA
 ]
 C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
-
-
-@pytest.fixture
-def forger(tmp_path) -> Credential:
-    """Somebody with our software and a certificate of their own."""
-    return create_test_credential(tmp_path / "forger")
-
-
-@pytest.fixture
-def policy(studio) -> Path:
-    path = studio.root / "policy"
-    path.write_text(f"log {(studio.home / 'keys' / 'log.vkey').read_text().strip()}\nquorum none\n")
-    return path
 
 
 @pytest.fixture
@@ -55,23 +41,10 @@ def signed(studio, linernotes, tmp_path) -> Callable[[str], Path]:
 
 def resign(genuine: Path, target: Path, forger: Credential, change: Callable[[dict], None]) -> Path:
     """Sign a genuine file's sound again, under a manifest that says the same but for a change."""
-    report = manifest.read(genuine)
-    assert report is not None
-    bare = target.with_name(f"bare{target.suffix}")
-    encode(decode(genuine), bare, media_type=MEDIA[target.suffix])
-    draft = ManifestDraft(
-        title=report.title,
-        recording_id=report.recording_id,
-        software_agent=SoftwareAgent("Liner Notes", "0.1.0"),
-        source_type=report.source_type,
-        iscc=report.iscc,
-        training_mining=report.training_mining,
-        ledger=report.ledger,
-        model=report.model,
-    )
+    draft = draft_of(report_of(genuine))
     definition = json.loads(draft.to_definition("urn:c2pa:3fae5cbb-9b6e-4c55-8c4c-4d2f3f1b7a52"))
     change(definition)
-    manifest._sign(bare, target, json.dumps(definition), forger, None)
+    manifest._sign(unsigned(decode(genuine), target), target, json.dumps(definition), forger, None)
     return target
 
 
@@ -85,12 +58,6 @@ def with_soft_binding(code: str) -> Callable[[dict], None]:
         binding["data"]["blocks"][0]["value"] = code
 
     return change
-
-
-def failing(done) -> set[str]:
-    assert done.code == 1, (done.out, done.err)
-    assert done.json["verified"] is False
-    return {check["id"] for check in done.json["checks"] if check["result"] == "fail"}
 
 
 @pytest.mark.parametrize("ending", FORMATS)
