@@ -40,6 +40,7 @@ def linernotes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     def run(*arguments: object, home: Path | None = None) -> Outcome:
         if home is not None:
             monkeypatch.setenv("LINERNOTES_HOME", str(home))
+        monkeypatch.delenv("COLUMNS", raising=False)
         monkeypatch.setattr(sys, "argv", ["linernotes", *map(str, arguments)])
         capsys.readouterr()
         try:
