@@ -6,7 +6,7 @@ has to serialise one again. Source: secure-systems-lab/dsse, `protocol.md` and `
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Self
 
@@ -19,6 +19,11 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_ENVELOPE_BYTES = MAX_ENTRY_BYTES
 """Longest envelope that is read or written, in bytes: it has to fit one log entry."""
 MAX_SIGNATURES = 16
+_ENVELOPE = frozenset(("payload", "payloadType", "signatures"))
+_SIGNATURE = frozenset(("keyid", "sig"))
+
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+"""Returns a text as RFC 8785 writes it, which is how this encoder does."""
 
 _Json = str | int | float | bool | list["_Json"] | dict[str, "_Json"] | None
 
@@ -86,16 +91,20 @@ class Envelope:
             raise EnvelopeError(
                 f"The envelope {shown(data)} is not JSON in UTF-8: {fault}; get the original bytes again."
             ) from fault
-        fields = _members(document, ("payload", "payloadType", "signatures"), "envelope")
-        signatures = fields["signatures"]
-        if not isinstance(signatures, list):
-            raise _malformed("signatures", signatures)
+        fields = _members(document, _ENVELOPE, "envelope")
+        payload, payload_type = (_text(fields[name], name) for name in ("payload", "payloadType"))
+        if not isinstance(fields["signatures"], list):
+            raise _malformed("signatures", fields["signatures"])
+        signatures = [_signature(item) for item in fields["signatures"]]
         envelope = cls(
-            _text(fields["payloadType"], "payloadType"),
-            decode_base64(_text(fields["payload"], "payload"), "The payload", EnvelopeError),
-            tuple(_signature(item) for item in signatures),
+            payload_type,
+            decode_base64(payload, "The payload", EnvelopeError),
+            tuple(
+                EnvelopeSignature(keyid, decode_base64(sig, "The signature", EnvelopeError))
+                for keyid, sig in signatures
+            ),
         )
-        if envelope.to_bytes() != data:
+        if _written(payload, payload_type, signatures) != data:
             json.loads(data, object_pairs_hook=_no_duplicates)
             raise EnvelopeError(
                 f"The envelope {shown(data)} is not in its RFC 8785 form: somebody wrote it "
@@ -110,20 +119,11 @@ class Envelope:
             EnvelopeError: The envelope is longer than `MAX_ENVELOPE_BYTES`, or its texts cannot
                 be written as JSON.
         """
-        signatures = ",".join(
-            f'{{"keyid":{_quoted(each.keyid)},"sig":"{encode_base64(each.sig)}"}}' for each in self.signatures
+        return _written(
+            encode_base64(self.payload),
+            self.payload_type,
+            [(signature.keyid, encode_base64(signature.sig)) for signature in self.signatures],
         )
-        payload_type = _quoted(self.payload_type)
-        text = f'{{"payload":"{encode_base64(self.payload)}","payloadType":{payload_type},"signatures":[{signatures}]}}'
-        try:
-            data = text.encode()
-        except UnicodeEncodeError as fault:
-            raise EnvelopeError(
-                f"The payload type {shown(self.payload_type)} or a key ID cannot be written as "
-                f"JSON: {fault}; use plain text."
-            ) from fault
-        _require_length(len(data))
-        return data
 
 
 def sign(payload: bytes, signer: Signer, payload_type: str = PAYLOAD_TYPE) -> Envelope:
@@ -174,22 +174,30 @@ def verify(envelope: Envelope, verifier: Verifier, payload_type: str = PAYLOAD_T
     return envelope.payload
 
 
-def _quoted(text: str) -> str:
-    """Returns a text as RFC 8785 writes it, which is how this encoder does."""
-    return json.dumps(text, ensure_ascii=False)
+def _written(payload: str, payload_type: str, signatures: Iterable[tuple[str, str]]) -> bytes:
+    """Returns the RFC 8785 form; payload and signatures are given in base64."""
+    kind = _quoted(payload_type)
+    signed = ",".join([f'{{"keyid":{_quoted(keyid)},"sig":"{sig}"}}' for keyid, sig in signatures])
+    try:
+        data = f'{{"payload":"{payload}","payloadType":{kind},"signatures":[{signed}]}}'.encode()
+    except UnicodeEncodeError as fault:
+        raise EnvelopeError(
+            f"The payload type {shown(payload_type)} or a key ID cannot be written as JSON: {fault}; use plain text."
+        ) from fault
+    _require_length(len(data))
+    return data
 
 
-def _signature(document: _Json) -> EnvelopeSignature:
-    fields = _members(document, ("keyid", "sig"), "signature")
-    sig = decode_base64(_text(fields["sig"], "sig"), "The signature", EnvelopeError)
-    return EnvelopeSignature(_text(fields["keyid"], "keyid"), sig)
+def _signature(document: _Json) -> tuple[str, str]:
+    fields = _members(document, _SIGNATURE, "signature")
+    return _text(fields["keyid"], "keyid"), _text(fields["sig"], "sig")
 
 
-def _members(document: _Json, names: Sequence[str], what: str) -> dict[str, _Json]:
-    if not isinstance(document, dict) or sorted(document) != sorted(names):
+def _members(document: _Json, names: Set[str], what: str) -> dict[str, _Json]:
+    if not isinstance(document, dict) or document.keys() != names:
         raise EnvelopeError(
             f"The {what} {shown(document)} is not a JSON object with exactly the members "
-            f"{', '.join(names)}; get the original envelope again."
+            f"{', '.join(sorted(names))}; get the original envelope again."
         )
     return document
 

@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from ledger import store
 from ledger.database import reading
@@ -74,8 +75,9 @@ def check(
     entries = 0
     remembered = _remembered(log, findings)  # before the snapshot, or it might be the newer one
     try:
-        with reading(log.engine) as connection:
+        with ThreadPoolExecutor(1) as pool, reading(log.engine) as connection:
             entries = store.entry_count(connection)
+            database = pool.submit(_database_faults, log.engine)
             tree = _Tree(connection, findings)
             examination = Examination(log.succession, None if inspection is None else inspection.inspect)
             shared = processes if entries > processes * STRETCH else 1
@@ -86,7 +88,8 @@ def check(
                 if progress is not None:
                     progress(min(stretch.start + STRETCH, entries), entries)
             tree.finish()
-            _check_database(connection, findings)
+            for fault in database.result():
+                findings.problem(fault, "database")
             _check_newest(connection, log, remembered, findings)
             _check_stamps(connection, tsa_roots, findings)
             if cosigned is not None:
@@ -96,14 +99,14 @@ def check(
     return FsckReport(entries, findings.problems, tuple(findings.warnings))
 
 
-def _check_database(connection: Connection, findings: Findings) -> None:
-    for fault in store.physical_faults(connection):
-        findings.problem(f"The database file is damaged: {fault}", "database")
-    for guard in store.missing_guards(connection):
-        findings.problem(
-            f"The trigger {guard} is gone, so the database does not refuse changes any more.",
-            "database",
-        )
+def _database_faults(engine: Engine) -> list[str]:
+    """Says what is wrong with the database itself; it takes a while, so that it runs beside the rest."""
+    with reading(engine) as connection:
+        damage = [f"The database file is damaged: {fault}" for fault in store.physical_faults(connection)]
+        gone = store.missing_guards(connection)
+    return damage + [
+        f"The trigger {guard} is gone, so the database does not refuse changes any more." for guard in gone
+    ]
 
 
 class _Tree:
@@ -169,18 +172,31 @@ class _Tree:
             self._expected = index + 1
 
     def _grow(self, stretch: Stretch[object]) -> None:
-        size = stretch.start
+        end = stretch.start + len(stretch.leaves)
         for stored in stretch.checkpoints:
-            if stored.size > stretch.start + len(stretch.leaves):
+            if stored.size > end:
                 break
-            self._edge = self._edge.extended(stretch.leaves[self._edge.size - size : stored.size - size]).frontier
+            self._advance(stretch, stored.size)
             self._check_checkpoint(stored)
-        self._edge = self._edge.extended(stretch.leaves[self._edge.size - size :]).frontier
+        self._advance(stretch, end)
         for series, fault in stretch.tile_problems:
             self._findings.one_of_many(series, fault.what, fault.where)
         self._tiles[0] += len(stretch.tiles)
         for root in stretch.tiles:
             self._fill(1, root)
+
+    def _advance(self, stretch: Stretch[object], size: int) -> None:
+        """Moves the edge of the tree to a size within a stretch; over a full tile it goes in one step."""
+        while self._edge.size < size:
+            at = self._edge.size
+            tile, within = divmod(at - stretch.start, TILE_WIDTH)
+            if within == 0 and at + TILE_WIDTH <= size:
+                tiles = Frontier(at // TILE_WIDTH, self._edge.hashes).extended([stretch.tiles[tile]]).frontier
+                self._edge = Frontier(at + TILE_WIDTH, tiles.hashes)
+            else:
+                stop = min(size, at - within + TILE_WIDTH)
+                leaves = stretch.leaves[at - stretch.start : stop - stretch.start]
+                self._edge = self._edge.extended(leaves).frontier
 
     def _fill(self, level: int, value: bytes) -> None:
         """Puts a hash into the unfinished tile of a level above 0, and compares the tile once it is full."""

@@ -412,7 +412,8 @@ def _tile(row: Row[int, int, bytes, bytes, bytes]) -> Tile:
 
 
 def _entry(row: Row[int, bytes, bytes, str]) -> Entry:
-    return Entry(row.log_index, _blob(row.leaf_hash), _blob(row.data), row.appended_at)
+    index, leaf, data, appended_at = row
+    return Entry(index, _blob(leaf), _blob(data), appended_at)
 
 
 def _blob(value: bytes | str) -> bytes:

@@ -4,6 +4,7 @@ Most of the work of a check is of this kind, so stretches can be shared among pr
 itself: what is in the log does not change.
 """
 
+import gc
 import multiprocessing
 import os
 import threading
@@ -183,6 +184,7 @@ def _begin(url: str, examination: Examination[object]) -> None:
     """Prepares a process of the pool."""
     global _at_work  # noqa: PLW0603 - the one task of this process
     _at_work = (open_engine(url, read_only=True), examination)
+    gc.freeze()  # what is there by now stays
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

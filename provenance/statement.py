@@ -120,15 +120,18 @@ def _subjects(data: bytes) -> tuple[Subject, ...]:
     value = _json(data)
     if not isinstance(value, list) or not value:
         raise StatementError("A statement names at least one subject.")
-    subjects: list[Subject] = []
-    for item in value:
-        if not isinstance(item, dict) or item.keys() != {"name", "digest"} or not isinstance(item["name"], str):
+    return tuple(_subject(item) for item in value)
+
+
+def _subject(item: object) -> Subject:
+    match item:
+        case {"name": str(name), "digest": digest}:  # what else there may be is missed when the bytes are compared
+            try:
+                return Subject(name, digest_from_text(digest["sha256"]))
+            except (KeyError, TypeError, ValueError) as error:
+                raise StatementError(f"The subject {name[:80]!r} has no SHA-256 digest.") from error
+        case _:
             raise StatementError("A subject has a name and a digest.")
-        try:
-            subjects.append(Subject(item["name"], digest_from_text(item["digest"]["sha256"])))
-        except (KeyError, TypeError, ValueError) as error:
-            raise StatementError(f"The subject {item['name'][:80]!r} has no SHA-256 digest.") from error
-    return tuple(subjects)
 
 
 def _json(data: bytes) -> object:
