@@ -6,7 +6,8 @@ has to serialise one again. Source: secure-systems-lab/dsse, `protocol.md` and `
 """
 
 import json
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Self
 
@@ -193,7 +194,7 @@ def _signature(document: _Json) -> tuple[str, str]:
     return _text(fields["keyid"], "keyid"), _text(fields["sig"], "sig")
 
 
-def _members(document: _Json, names: Set[str], what: str) -> dict[str, _Json]:
+def _members(document: _Json, names: AbstractSet[str], what: str) -> dict[str, _Json]:
     if not isinstance(document, dict) or document.keys() != names:
         raise EnvelopeError(
             f"The {what} {shown(document)} is not a JSON object with exactly the members "
