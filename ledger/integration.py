@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
@@ -93,15 +93,21 @@ class Integrator:
         self._publishes_at_once = publishes_at_once
         self._sound: _Left | None = None
 
-    def commit(self, appends: Sequence[Append]) -> None:
-        """Settles every append: those that can be are committed together, the others are told why not."""
+    def commit(self, appends: Sequence[Append], more: Callable[[], Sequence[Append]] = tuple) -> None:
+        """Settles every append: those that can be are committed together, the others are told why not.
+
+        Args:
+            appends: At least one.
+            more: Gives those that came while this waited for other processes; they are settled too.
+        """
         pending = list(appends)
         while pending:
             try:
-                self._commit_together(pending)
+                self._commit_together(pending, more)
             except _RefusedWithinError as refused:
                 refused.append.error = refused.cause
                 pending.remove(refused.append)
+                more = tuple
                 continue
             except DBAPIError as fault:
                 if len(pending) == 1:
@@ -115,12 +121,13 @@ class Integrator:
                         append.error = fault
             return
 
-    def _commit_together(self, appends: Sequence[Append]) -> None:
+    def _commit_together(self, appends: list[Append], more: Callable[[], Sequence[Append]]) -> None:
         added: _Added | None = None
         newest: StoredCheckpoint | None = None
         try:
             with appending(self._engine) as connection:
                 state = store.locked_state(connection)
+                appends += more()
                 remembered = self._require_sound(connection, state)
                 fresh = self._fresh(connection, appends)
                 if fresh:
@@ -184,11 +191,21 @@ class Integrator:
         """
         remembered = self._publisher.remembered()
         left = self._sound
-        if left is None or state != left.state or remembered not in {None, left.remembered}:
+        if left is None or not (self._is_left(left, state, remembered) or self._goes_on(left, state, remembered)):
             self._publisher.require_sound(connection, state, remembered)
             if self._publishes_at_once:
                 require_covered(state)
         return remembered
+
+    def _is_left(self, left: _Left, state: State, remembered: bytes | None) -> bool:
+        return state == left.state and remembered in {None, left.remembered}
+
+    def _goes_on(self, left: _Left, state: State, remembered: bytes | None) -> bool:
+        """Whether another process of this log took it on from there: it has signed for exactly this tree."""
+        newest = state.newest
+        if newest is None or state.entries <= left.state.entries:
+            return False
+        return remembered in {None, newest.note} and self._publisher.has_signed(newest.note, state)
 
     def _fresh(self, connection: Connection, appends: Sequence[Append]) -> list[Append]:
         """Settles the appends that were made before, under their idempotency keys, and returns the others."""

@@ -8,6 +8,7 @@ A note is read in two steps that are kept apart: `Note.parse` says what somebody
 
 import enum
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
@@ -23,6 +24,8 @@ _KEY_ID_BYTES = 4
 _TIMESTAMP_BYTES = 8
 _VKEY_PARTS = 3
 _DASH = "\N{EM DASH} "
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_UNFIT = re.compile(r"[\s+]")
 
 
 class SignatureType(enum.IntEnum):
@@ -331,7 +334,7 @@ def _parse_signature(line: str) -> Signature:
 
 
 def _require_name(name: str) -> None:
-    if not name or "+" in name or any(character.isspace() for character in name):
+    if not name or _UNFIT.search(name):
         raise NoteError(
             f"The key name {shown(name)} is empty, or holds a space or a plus sign; use a name like example.com/log."
         )
@@ -339,7 +342,7 @@ def _require_name(name: str) -> None:
 
 
 def _require_printable(text: str) -> None:
-    if any(character < " " and character != "\n" for character in text):
+    if _CONTROL.search(text):
         raise NoteError(
             f"The note or key name {shown(text)} holds a control character, which signed notes do "
             "not allow; get the original again."

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from ledger import store
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.database import appending, reading
-from ledger.errors import LogDamagedError, NotPublishedError, WrongLogError
+from ledger.errors import LedgerError, LogDamagedError, NotPublishedError, WrongLogError
 from ledger.guard import require_sound
 from ledger.last_checkpoint import LastCheckpoint
 from ledger.merkle import Frontier
@@ -134,6 +134,19 @@ class Publisher:
         """
         require_sound(connection, state, self.succession, remembered)
         self._require_in_office()
+
+    def has_signed(self, note: bytes, state: State) -> bool:
+        """Whether a checkpoint is signed by the log's own key, for all that the log holds.
+
+        Args:
+            note: The checkpoint.
+            state: Where the log stands.
+        """
+        try:
+            signed = self.succession.open(note)
+        except LedgerError:
+            return False
+        return (signed.size, signed.root_hash) == (state.entries, state.head.root) and state.head.size == signed.size
 
     def remembered(self) -> bytes | None:
         """Returns the newest checkpoint as it is kept outside the database, if it is.

@@ -2,7 +2,8 @@
 
 A commit waits for the disk, whatever its size; so while one is on its way, those who come next
 queue up and are committed together. There is no thread of its own: the first in the queue leads,
-commits what is there, and hands over to the next.
+commits what is there, and hands over to the next. Whoever comes while the leader waits for other
+processes still goes along.
 """
 
 import threading
@@ -73,15 +74,22 @@ class Append:
         self._turn.release()
 
 
+Commit = Callable[[Sequence[Append], Callable[[], Sequence[Append]]], None]
+"""Settles every append of a batch: gives it receipts, or an error.
+
+The second argument gives further appends, which came meanwhile and are settled along with the batch; it is
+asked at most once.
+"""
+
+
 class Sequencer:
     """Forms batches of the appends of all threads.
 
     Args:
-        commit: Settles every append of a batch: gives it receipts, or an error. Called by one
-            thread at a time.
+        commit: See `Commit`; called by one thread at a time.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Append]], None]) -> None:
+    def __init__(self, commit: Commit) -> None:
         self._commit = commit
         self._mutex = threading.Lock()
         self._queue: list[Append] = []
@@ -118,11 +126,11 @@ class Sequencer:
 
     def _lead(self) -> None:
         """Commits the first of the queue, this thread's own append among them, and hands over."""
-        with self._mutex:
-            batch = self._first_of_queue()
+        batch: list[Append] = []
+        self._join(batch)
         fault: BaseException | None = None
         try:
-            self._commit(batch)
+            self._commit(tuple(batch), lambda: self._join(batch))
         except BaseException as interruption:
             fault = interruption
             raise
@@ -141,17 +149,22 @@ class Sequencer:
             self._queue[0].leads = True
             self._queue[0].wake()
 
-    def _first_of_queue(self) -> list[Append]:
-        entries = 0
-        for count, append in enumerate(self._queue):
-            entries += len(append.entries)
-            alone = append.successor is not None or self._queue[0].successor is not None
-            if count and (alone or entries > MAX_BATCH_ENTRIES):
-                break
-        else:
-            count = len(self._queue)
-        batch, self._queue = self._queue[:count], self._queue[count:]
-        return batch
+    def _join(self, batch: list[Append]) -> Sequence[Append]:
+        """Moves the first of the queue to a batch, as many as may be committed with it, and returns them."""
+        with self._mutex:
+            entries = sum(len(append.entries) for append in batch)
+            alone = any(append.successor is not None for append in batch)
+            count = 0
+            for append in self._queue:
+                entries += len(append.entries)
+                first = not batch and not count
+                if alone or (not first and (append.successor is not None or entries > MAX_BATCH_ENTRIES)):
+                    break
+                alone = append.successor is not None
+                count += 1
+            joined, self._queue = self._queue[:count], self._queue[count:]
+            batch += joined
+            return joined
 
 
 def _unsettled(fault: BaseException | None) -> LedgerError:

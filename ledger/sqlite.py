@@ -28,6 +28,8 @@ _REMEDIES: Final = {
     ),
 }
 
+_DURABLE: Final = ("journal_mode=WAL", "synchronous=FULL", "fullfsync=ON", "wal_autocheckpoint=4000")
+"""An append changes some seven pages; so about every 600th waits until the log beside the file is copied into it."""
 _FILE = "linernotes_file"
 """Name under which a connection knows which file it has opened."""
 
@@ -44,7 +46,7 @@ def make_engine(url: URL, *, read_only: bool, patience_seconds: int) -> Engine:
         location = Path(url.database).absolute().as_uri()
         url = url.set(database=location, query={**url.query, "mode": "ro", "uri": "true"})
     engine = create_engine(url, connect_args={"timeout": patience_seconds})
-    pragmas = ["query_only=ON"] if read_only else ["journal_mode=WAL", "synchronous=FULL", "fullfsync=ON"]
+    pragmas = ["query_only=ON"] if read_only else _DURABLE
 
     def prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # the driver opens no transactions of its own: `begin` does

@@ -258,7 +258,7 @@ def test_a_handover_is_committed_alone() -> None:
     batches: list[list[bytes]] = []
     begun, may_go_on = threading.Semaphore(0), threading.Event()
 
-    def commit(batch: Sequence[Append]) -> None:
+    def commit(batch: Sequence[Append], _more: Callable[[], Sequence[Append]]) -> None:
         begun.release()
         may_go_on.wait()
         batches.append([append.entries[0] for append in batch])

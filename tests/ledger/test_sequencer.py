@@ -1,7 +1,7 @@
 """Who commits for whom, when many append at once."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,6 +9,8 @@ import pytest
 from ledger.entry import Receipt
 from ledger.errors import EntryError, LedgerError
 from ledger.sequencer import MAX_BATCH_ENTRIES, Append, Sequencer
+
+More = Callable[[], Sequence[Append]]
 
 
 def wish(*entries: bytes) -> Append:
@@ -25,7 +27,7 @@ class Recorder:
         self.at_once = 0
         self.most_at_once = 0
 
-    def commit(self, batch: Sequence[Append]) -> None:
+    def commit(self, batch: Sequence[Append], _more: More) -> None:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         self.begun.release()
@@ -85,7 +87,7 @@ def test_nobody_waits_for_a_commit_that_broke_off() -> None:
     begun, go_on = threading.Event(), threading.Event()
     calls = []
 
-    def commit(batch: Sequence[Append]) -> None:
+    def commit(batch: Sequence[Append], _more: More) -> None:
         calls.append(len(batch))
         if len(calls) == 1:
             begun.set()
@@ -159,3 +161,31 @@ def test_one_who_is_interrupted_when_leading_hands_over(monkeypatch: pytest.Monk
         assert isinstance(interrupted.exception(), KeyboardInterrupt)
         last.result()
     assert recorder.batches == [[b"first"], [b"last"]]
+
+
+def test_those_who_come_while_the_leader_waits_for_others_go_along() -> None:
+    begun, may_join = threading.Semaphore(0), threading.Semaphore(0)
+    batches: list[list[bytes]] = []
+
+    def commit(batch: Sequence[Append], more: More) -> None:
+        begun.release()
+        may_join.acquire()
+        joined = [*batch, *more()]
+        batches.append([append.entries[0] for append in joined])
+        for append in joined:
+            append.receipts = [Receipt(0, leaf) for leaf in append.leaf_hashes]
+
+    sequencer = Sequencer(commit)
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(sequencer.submit, wish(b"first"))]
+        begun.acquire()
+        for position, name in enumerate((b"second", b"third"), 1):
+            futures.append(pool.submit(sequencer.submit, wish(name)))
+            queued(sequencer, position)
+        large = wish(*[b"x"] * MAX_BATCH_ENTRIES)
+        futures.append(pool.submit(sequencer.submit, large))
+        queued(sequencer, 3)
+        may_join.release(2)
+        for future in futures:
+            assert future.result()
+    assert batches == [[b"first", b"second", b"third"], [b"x"]]
