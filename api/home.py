@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
-import secrets
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from api.custody import Custody
-from api.errors import HomeBusyError, HomeError, UsageError
+from api.errors import HomeError, UsageError
+from api.folder import exclusively, origin, private_file, private_folder
 from api.key_statements import registration_statement
 from api.registration import (
     BUILT_IN_OUTPUT_LICENCE,
@@ -50,7 +47,6 @@ from provenance.statement import Statement, parse
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from sqlalchemy import Connection, Engine
 
@@ -64,7 +60,6 @@ if TYPE_CHECKING:
     from provenance.predicate import Predicate
 
 DEVICES = ("auto", "cpu", "cuda")
-_PATIENCE_SECONDS = 120
 _log = logging.getLogger("linernotes")
 
 
@@ -114,9 +109,9 @@ class Home:
         self.settings = settings
         self.root = settings.home
         self._key_leaves: dict[str, Digest] = {}
-        with _exclusively(self.root):
+        with exclusively(self.root):
             for name in ("keys", "objects", "models"):
-                _private_folder(self.root / name)
+                private_folder(self.root / name)
             keys = self.root / "keys"
             passphrase = passphrase_in_file(given) if (given := settings.key_passphrase_file) else None
             self.custody = Custody(keys, passphrase)
@@ -127,7 +122,7 @@ class Home:
             succession = succession_of(ring) if ring is not None else self.custody.published()
             self.service = self.custody.service()
             self.log_key: Signer = self.custody.log()
-            signer = NoteSigner(self._origin(), self.log_key)
+            signer = NoteSigner(origin(keys, settings.log_origin), self.log_key)
             self.time = TrustedTime(self.engine, settings, self._newest_checkpoint)
             self.log = Log(
                 self.engine,
@@ -154,7 +149,7 @@ class Home:
         Raises:
             HomeBusyError: Another process has held it for two minutes.
         """
-        return _exclusively(self.root)
+        return exclusively(self.root)
 
     def close(self) -> None:
         """Let go of the database, and of whoever is asked for the time."""
@@ -393,7 +388,7 @@ class Home:
         if self.settings.database:
             return open_engine(self.settings.database)
         file = self.root / "linernotes.db"
-        _private_file(file)
+        private_file(file)
         return open_engine(file)
 
     def _fold(self, connection: Connection, drafts: Sequence[Draft], receipts: Sequence[Receipt]) -> None:
@@ -430,20 +425,6 @@ class Home:
 
         renew_service_key(self, Intake(self))
 
-    def _origin(self) -> str:
-        path = self.root / "keys" / "log-origin"
-        if not path.exists():
-            name = self.settings.log_origin or f"linernotes.local/{secrets.token_hex(8)}"
-            path.write_text(name + "\n", encoding="utf-8")
-        origin = path.read_text(encoding="utf-8").strip()
-        if self.settings.log_origin not in ("", origin):
-            raise HomeError(
-                f"This home's log is called {origin}, and the setting log_origin says "
-                f"{self.settings.log_origin}. A log keeps its name for life: remove the setting, or choose "
-                "another home."
-            )
-        return origin
-
     def _seal_index(self) -> None:
         with self.reading() as connection:
             due = self.index.is_due(connection)
@@ -470,76 +451,3 @@ def _require_no_handover(drafts: Sequence[Draft]) -> None:
             "A log's own key is replaced by `linernotes key rotate --role log` and in no other way: both keys have to "
             "sign the checkpoint, too."
         )
-
-
-def _private_folder(path: Path) -> None:
-    """Make a folder that nobody else looks into, whatever the folder around it allows."""
-    with _explained(path):
-        path.mkdir(mode=0o700, exist_ok=True)
-        _close_to_others(path, 0o700)
-
-
-def _private_file(path: Path) -> None:
-    """Make the database before SQLite does, which would let others read it; its -wal and -shm take after it."""
-    with _explained(path):
-        try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            for each in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
-                if each.exists():
-                    _close_to_others(each, 0o600)
-
-
-def _close_to_others(path: Path, mode: int) -> None:
-    if path.stat().st_mode & 0o077:
-        path.chmod(mode)
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise HomeError(
-            f"{path} cannot be kept private: {error.strerror}. Only the user who runs Liner Notes may read it: give "
-            "that user the file, or choose another home with LINERNOTES_HOME."
-        ) from error
-
-
-@contextmanager
-def _exclusively(root: Path) -> Iterator[None]:
-    """Hold the home for oneself while it is opened or made.
-
-    Raises:
-        HomeError: The folder cannot be made or written to.
-        HomeBusyError: Another process has held it for two minutes.
-    """
-    try:
-        root.mkdir(parents=True, mode=0o700, exist_ok=True)
-        handle = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise HomeError(
-            f"The home {root} cannot be used: {error.strerror}. Give the folder back its write permission, free some "
-            "room on its disk, or choose another home with LINERNOTES_HOME."
-        ) from error
-    try:
-        _lock(handle, root)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, root: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() > deadline:
-                raise HomeBusyError(
-                    f"Another process has been opening the home {root} for {_PATIENCE_SECONDS} seconds. Stop it, "
-                    "or wait."
-                ) from error
-            time.sleep(0.05)
-        else:
-            return
