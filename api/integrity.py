@@ -14,7 +14,7 @@ from ledger.errors import LedgerError, LogDamagedError
 from ledger.findings import FsckReport, Problem
 from ledger.fsck import Inspection
 from provenance import store
-from provenance.errors import ProvenanceError
+from provenance.errors import ObjectError, ProvenanceError
 from provenance.identity import Digest
 from provenance.keyring import Keyring
 from provenance.signed_entry import read_entry
@@ -68,6 +68,11 @@ def fsck(home: Home, progress: Callable[[str, int, int], None] | None = None, pr
     found, spare = _objects(home, audit.files, lambda done, total: tell("checking stored files", done, total))
     warnings = [*report.warnings, *audit.unopened(), *spare, *audit.unfinished()]
     return FsckReport(report.entries, tuple(problems + found), tuple(warnings))
+
+
+def unopened(fault: LedgerError) -> FsckReport:
+    """Return the report on a home that cannot even be opened."""
+    return FsckReport(0, (Problem(str(fault), "database"),), ())
 
 
 def rebuild(home: Home) -> tuple[int, bool]:
@@ -147,8 +152,8 @@ class _Audit:
         problems = self._differences
         with self._home.reading() as connection:
             now = ledger_store.head(connection).size
-            counts = store.row_counts(connection, 0, self._size)
-            beyond = store.row_counts(connection, now)
+            counts = store.row_counts(connection, self._size)
+            beyond = store.stray_counts(connection, now)
             present = store.all_registrations(connection)
         if not problems:
             for table, count in self._rows.items():
@@ -229,7 +234,12 @@ def _objects(
     what = "the stored file was altered; restore it from a backup"
     for done, name in enumerate(sorted(stored)):
         progress(done, len(stored))
-        if not home.objects.is_intact(name):
+        try:
+            intact = home.objects.is_intact(name)
+        except (OSError, ObjectError) as error:
+            problems.append(Problem(f"the stored file cannot be read: {error}", f"object {name}"))
+            continue
+        if not intact:
             problems.append(Problem(what, f"object {name}"))
     what = "no entry names this stored file: its making was interrupted; it may be deleted"
     return problems, [Problem(what, f"object {name}") for name in sorted(stored - named.keys())]

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from ledger import store
 from ledger.database import reading
+from ledger.encoding import MAX_NUMBER
 from ledger.errors import DatabaseUnavailableError, LedgerError, LogDamagedError
 from ledger.findings import Findings, FsckReport, Problem
 from ledger.guard import require_covered
@@ -133,6 +134,9 @@ class _Tree:
 
     def finish(self) -> None:
         """Checks what there is only one of, and what lies beyond the last entry."""
+        last = store.last_index(self._connection)
+        if last == MAX_NUMBER:
+            self._findings.problem("There can be no such index.", f"entry {last}")
         if self._broken:
             return
         for size in store.checkpoints_beyond(self._connection, self._edge.size):
@@ -164,11 +168,9 @@ class _Tree:
         for index in indices:
             if index != self._expected:
                 self._broken = True
-                self._findings.problem(
-                    f"Before this entry, {index - self._expected} are missing; the tree cannot be checked from there "
-                    "on.",
-                    f"entry {index}",
-                )
+                missing = f"Before this entry, {index - self._expected} are missing"
+                what = missing if index > self._expected else "There can be no such index"
+                self._findings.problem(f"{what}; the tree cannot be checked from there on.", f"entry {index}")
             self._expected = index + 1
 
     def _grow(self, stretch: Stretch[object]) -> None:

@@ -45,6 +45,28 @@ def require_sound(connection: Connection, state: State, succession: Succession, 
         )
 
 
+def require_as_new(size: int, signed: int, origin: str, where: str = "kept beside its key") -> None:
+    """Refuses a log that has fewer entries than it once signed for.
+
+    Args:
+        size: Entries there are, or that its newest checkpoint covers.
+        signed: Entries that a checkpoint covers which was signed before.
+        origin: The log's name.
+        where: Where that checkpoint is kept.
+
+    Raises:
+        RolledBackError: It has.
+    """
+    if signed > size:
+        raise RolledBackError(
+            f"The log {origin} has {size} entries, but a checkpoint for "
+            f"{signed} was signed before ({where}): entries were lost, most likely because an "
+            "older copy of the database was put in its place. Put the newest copy back. If it is "
+            "lost, this log cannot go on without contradicting itself: begin a new one with a new "
+            "key and name, and keep the old checkpoint. This one takes no more entries."
+        )
+
+
 def require_covered(state: State) -> None:
     """Refuses a tree that is larger than what its log, which signs with every append, has signed for.
 
@@ -90,14 +112,7 @@ def _require_handed_on(head: Frontier, succession: Succession, remembered: bytes
 
 
 def _require_extends(connection: Connection, head: Frontier, signed: Checkpoint, where: str) -> None:
-    if signed.size > head.size:
-        raise RolledBackError(
-            f"The log {signed.origin} has {head.size} entries, but a checkpoint for "
-            f"{signed.size} was signed before ({where}): entries were lost, most likely because an "
-            "older copy of the database was put in its place. Put the newest copy back. If it is "
-            "lost, this log cannot go on without contradicting itself: begin a new one with a new "
-            "key and name, and keep the old checkpoint. This one takes no more entries."
-        )
+    require_as_new(head.size, signed.size, signed.origin, where)
     root = head.root if signed.size == head.size else edge_at(connection, signed.size).root
     if root != signed.root_hash:
         raise RolledBackError(

@@ -98,7 +98,7 @@ class LastCheckpoint:
 
     def _size(self, note: bytes) -> int:
         try:
-            return _size_of(note)
+            return size_of(note)
         except (NoteError, CheckpointError) as fault:
             raise LogDamagedError(
                 f"The file {self.path} should hold the newest checkpoint, but does not: {fault} "
@@ -108,6 +108,6 @@ class LastCheckpoint:
 
 
 @lru_cache(maxsize=8)
-def _size_of(note: bytes) -> int:
+def size_of(note: bytes) -> int:
     """The size that a checkpoint states; every append asks for that of the one before."""
     return Checkpoint.parse(Note.parse(note).text).size

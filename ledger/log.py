@@ -202,10 +202,9 @@ class Log:
         """Returns the newest checkpoint, a signed note; a log without any signs its first one now.
 
         Raises:
-            RolledBackError: The log is empty, but a checkpoint was signed before.
+            RolledBackError: A checkpoint of a larger log was signed before.
         """
-        with reading(self._engine) as connection:
-            newest = store.newest_checkpoint(connection)
+        newest = self._publisher.newest()
         return self.publish() if newest is None else newest.note
 
     def checkpoint_at(self, size: int) -> bytes | None:

@@ -10,8 +10,8 @@ from ledger import store
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.database import appending, reading
 from ledger.errors import LedgerError, LogDamagedError, NotPublishedError, WrongLogError
-from ledger.guard import require_sound
-from ledger.last_checkpoint import LastCheckpoint
+from ledger.guard import require_as_new, require_sound
+from ledger.last_checkpoint import LastCheckpoint, size_of
 from ledger.merkle import Frontier
 from ledger.note import NoteSigner, NoteVerifier
 from ledger.rotation import Succession, sign_handover
@@ -58,11 +58,14 @@ class Publisher:
         Raises:
             LedgerError: As there.
         """
+        remembered = self.remembered()  # before the snapshot, which another publisher may outrun
         with reading(self._engine) as connection:
             committed = store.state(connection)
-            if committed.newest is not None and committed.newest.size == committed.entries:
-                return committed.newest.note
-            self.require_sound(connection, committed, self.remembered())
+            newest = committed.newest
+            if newest is None or newest.size != committed.entries or remembered not in {None, newest.note}:
+                self.require_sound(connection, committed, remembered)
+            if newest is not None and newest.size == committed.entries:
+                return newest.note
         with appending(self._engine) as connection:
             newest = store.locked_state(connection).newest
             if newest is not None and newest.size >= committed.entries:  # another publisher was faster
@@ -70,6 +73,20 @@ class Publisher:
             signed = self.sign(connection, committed.head, newest)
         self.remember(signed.note)
         return signed.note
+
+    def newest(self) -> StoredCheckpoint | None:
+        """Returns the newest checkpoint, as it may be shown to others, or None when there is none.
+
+        Raises:
+            RolledBackError: A larger one was signed before: the database is an older copy.
+            LogDamagedError: What is remembered outside the database cannot be read.
+        """
+        remembered = self.remembered()  # before the snapshot, as above
+        with reading(self._engine) as connection:
+            newest = store.newest_checkpoint(connection)
+        if remembered is not None and newest != StoredCheckpoint(size_of(remembered), remembered):
+            require_as_new(0 if newest is None else newest.size, size_of(remembered), self.succession.origin)
+        return newest
 
     def sign(
         self,

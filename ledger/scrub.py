@@ -1,73 +1,174 @@
 """Making what was deleted unreadable: a database keeps old rows in free pages and in its journals.
 
-SQLite: the file is written anew (VACUUM), and the write-ahead log is emptied. PostgreSQL: the tables
-are written anew (VACUUM FULL), and the write-ahead log is moved on; segments that are recycled keep
-old bytes unless the server is set to remove them, which only its administrator can do.
+SQLite: the file is written anew (VACUUM), and the write-ahead log is emptied. PostgreSQL: the tables are written anew
+(VACUUM FULL), and every segment of the write-ahead log is written over. Whoever writes to a server may do neither; so
+the owner of the tables does it, and the tables remember up to where it was done.
 """
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from ledger import postgresql, sqlite
-from ledger.errors import DatabaseBusyError
+from ledger import postgresql, segments, sqlite
+from ledger.database import reading
+from ledger.errors import DatabaseBusyError, DatabaseUnavailableError
+from ledger.tables import HEAD
 
 PATIENCE_SECONDS = 30.0
 _PAUSE_SECONDS = 0.1
-_OF_THE_ADMINISTRATOR = (
-    "PostgreSQL keeps recycled segments of its write-ahead log, replicas and archives: with wal_recycle = off, "
-    "CHECKPOINT; SELECT pg_switch_wal(); CHECKPOINT removes the old segments; erase archives and back-ups by their own "
-    "rules (docs/operations.md)."
+_SCRUBBED = "scrubbed up to entry "
+_NUMBER = re.compile(r"\d+")
+_OF_THE_OWNER = (
+    "The values are deleted, but their bytes are still in the files of the database server, which this user may not "
+    'rewrite. Run `linernotes db scrub` as the owner of the tables (docs/operations.md, "Erasing").'
+)
+_OF_A_SUPERUSER = (
+    "The tables are written anew, but the bytes of what was deleted are still in the server's write-ahead log, which "
+    "this user may not move on. Let a superuser run `linernotes db roles | psql`, which gives the owner of the database "
+    'that right; then run `linernotes db scrub` as the owner (docs/operations.md, "Erasing").'
+)
+_COPIES = (
+    "The server archives its write-ahead log or has standbys: erase what is older than now there, and make the standbys "
+    'anew (docs/operations.md, "Erasing").'
 )
 
 
-def scrub(engine: Engine, tables: Sequence[str]) -> tuple[str, ...]:
-    """Leaves nothing in the database's files of rows that were deleted from some tables.
+@dataclass(frozen=True, slots=True)
+class Scrubbed:
+    """How far the files of a database are free of what was deleted.
+
+    Attributes:
+        done: Whether all of them are that this database has.
+        left_to_do: By whom else and how the rest is removed; one paragraph each.
+    """
+
+    done: bool
+    left_to_do: tuple[str, ...] = ()
+
+
+def scrub(engine: Engine, tables: Sequence[str]) -> Scrubbed:
+    """Leaves nothing in the database's files of rows that were deleted from some tables, as far as this user may.
 
     Args:
         engine: The database.
         tables: Names of the tables; SQLite's one file is written anew whatever they are.
 
-    Returns:
-        What is left to the administrator of the server; nothing on SQLite.
-
     Raises:
-        DatabaseBusyError: Somebody went on reading an old state of the database.
-        DatabaseUnavailableError: There is no room, or this user may not do it.
+        DatabaseBusyError: Somebody went on reading an old state of the database, or kept a table locked.
+        DatabaseUnavailableError: There is no room, or the server is gone.
     """
-    with _alone(engine) as cursor:
-        if engine.dialect.name == "sqlite":
+    if engine.dialect.name == "sqlite":
+        with _alone(engine) as (_, cursor):
             cursor.execute("VACUUM")
             _empty_the_journal(cursor)
-            return ()
+        return Scrubbed(done=True)
+    with _alone(engine) as (driver, cursor):
+        size = _size(cursor)
+        if not all([_written_anew(driver, cursor, table) for table in tables]):
+            return Scrubbed(done=False, left_to_do=(_OF_THE_OWNER,))
+        if not segments.may_be_turned(cursor):
+            return Scrubbed(done=False, left_to_do=(_OF_A_SUPERUSER,))
+        kept = segments.turn_all(cursor)
+        if kept:
+            return Scrubbed(done=False, left_to_do=(_held(kept),))
         for table in tables:
-            cursor.execute(f"VACUUM (FULL, ANALYZE) {table}")
-        cursor.execute("CHECKPOINT")
-        return (_OF_THE_ADMINISTRATOR,)
+            cursor.execute(f"COMMENT ON TABLE {table} IS '{_SCRUBBED}{size}'")
+        return Scrubbed(done=True, left_to_do=(_COPIES,) if segments.copies_elsewhere(cursor) else ())
+
+
+def scrubbed_up_to(engine: Engine, tables: Sequence[str]) -> int:
+    """Returns the size of the log when `scrub` was last completed on a server; 0 where it never was.
+
+    What entries from there on erased may still be in its files. The server's own copies tell the truth of themselves,
+    for the tables carry it.
+    """
+    with reading(engine) as connection:
+        said = [
+            connection.scalar(text("SELECT obj_description(to_regclass(:table), 'pg_class')"), {"table": table})
+            for table in tables
+        ]
+    sizes = [str(each).removeprefix(_SCRUBBED) for each in said]
+    return min(int(size) if size.isdecimal() else 0 for size in sizes)
+
+
+def _written_anew(driver: Any, cursor: DBAPICursor, table: str) -> bool:
+    """Write a table anew; False where the server passed over it, with no more than a warning, as not this user's.
+
+    A row that was deleted goes along as long as some transaction began before: the server's report says how many did.
+    """
+    reports: list[str] = []
+
+    def keep(notice: Any) -> None:
+        if notice.message_detail:
+            reports.append(notice.message_detail)
+
+    driver.add_notice_handler(keep)
+    try:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            reports.clear()
+            cursor.execute(f"VACUUM (FULL, VERBOSE, ANALYZE) {table}")
+            carried = [found for report in reports if (found := _NUMBER.search(report))]
+            if not any(int(found.group()) for found in carried):
+                return bool(carried)
+            if time.monotonic() > deadline:
+                raise DatabaseBusyError(
+                    f"The rows are deleted, but for {PATIENCE_SECONDS:.0f} seconds somebody went on reading an old "
+                    f"state of the database, for whom the table {table} keeps them. Wait for, or end, transactions "
+                    "that have been open for long (pg_stat_activity, pg_prepared_xacts, pg_replication_slots), and run "
+                    "`linernotes db scrub`."
+                )
+            time.sleep(_PAUSE_SECONDS)
+    finally:
+        driver.remove_notice_handler(keep)
+
+
+def _size(cursor: DBAPICursor) -> int:
+    cursor.execute(f"SELECT size FROM {HEAD.name}")
+    [[size]] = cursor.fetchall()
+    return int(size)
+
+
+def _held(kept: Sequence[str]) -> str:
+    return (
+        f"The tables are written anew, but the server keeps {len(kept)} old segments of its write-ahead log (in pg_wal, "
+        f"the names that end in {kept[0]} to {kept[-1]}), for a replication slot, for an archive that has not taken "
+        "them, or because of wal_keep_size. See to that, and run `linernotes db scrub` again."
+    )
 
 
 @contextmanager
-def _alone(engine: Engine) -> Iterator[DBAPICursor]:
-    """A connection of its own, without a transaction: these commands take none."""
+def _alone(engine: Engine) -> Iterator[tuple[Any, DBAPICursor]]:
+    """A connection of its own, as its driver made it, without a transaction: these commands take none."""
     sqlite_ = engine.dialect.name == "sqlite"
-    connection = engine.raw_connection()
-    connection.detach()
     try:
-        if not sqlite_:
-            connection.dbapi_connection.autocommit = True  # type: ignore[union-attr] # psycopg's own
-        yield connection.cursor()
+        connection = engine.raw_connection()
+        connection.detach()
+        try:
+            driver: Any = connection.driver_connection
+            if not sqlite_:
+                driver.autocommit = True
+            yield driver, connection.cursor()
+        finally:
+            connection.close()
     except Exception as fault:
         meant = sqlite.meaning(fault, engine.url, 0) if isinstance(fault, sqlite3.Error) else None
         meant = meant or (None if sqlite_ else postgresql.meaning(fault, engine.url, 0))
         if meant is None:
             raise
-        raise meant from fault
-    finally:
-        connection.close()
+        kind = DatabaseBusyError if isinstance(meant, DatabaseBusyError) else DatabaseUnavailableError
+        said = " ".join(str(fault).split())[:300]
+        raise kind(
+            "What was deleted stays deleted, but its bytes may still be in the files of the database, which could not "
+            f"be rewritten ({said}). See to that, and run `linernotes db scrub`."
+        ) from fault
 
 
 def _empty_the_journal(cursor: DBAPICursor) -> None:

@@ -106,6 +106,11 @@ def meaning(fault: sqlite3.Error, url: URL | None, patience_seconds: int) -> Led
         )
     if code == sqlite3.SQLITE_ERROR and "no such table" in str(fault):
         return DatabaseUnavailableError(f"{where} is not set up ({fault}); run `linernotes db upgrade`.")
+    if "Could not decode to UTF-8" in str(fault):
+        return DatabaseUnavailableError(
+            f"{where} holds a text that is none ({fault}): it was changed behind the log's back; restore it from its "
+            "backup."
+        )
     remedy = _REMEDIES.get(code)
     return DatabaseUnavailableError(f"{where}: {remedy} ({fault}).") if remedy else None
 

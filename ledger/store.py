@@ -261,6 +261,12 @@ def entries(connection: Connection, start: int, stop: int) -> list[Entry]:
     return [_entry(row) for row in rows]
 
 
+def last_index(connection: Connection) -> int | None:
+    """Returns the largest index that there is, or None."""
+    last: int | None = connection.scalar(select(func.max(ENTRY.c.log_index)))
+    return last
+
+
 def first_index(connection: Connection, least: int | None = None) -> int | None:
     """Returns the smallest index that there is, of those from `least` on, or None."""
     query = select(func.min(ENTRY.c.log_index))
@@ -394,13 +400,14 @@ def _tiles_query(count: int) -> Select[int, int, bytes, bytes, bytes]:
     return select(TILE.c.level, TILE.c.tile_index, TILE.c.root, TILE.c.group_roots, TILE.c.hashes).where(or_(*places))
 
 
-def _edge(size: int | None, edge: bytes | None) -> Frontier:
-    if size is None or edge is None or len(edge) != size.bit_count() * HASH_BYTES:
+def _edge(size: object, edge: object) -> Frontier:
+    hashes = _blob(edge)
+    if not isinstance(size, int) or len(hashes) != size.bit_count() * HASH_BYTES:
         raise LogDamagedError(
             "The log has lost the row that says how large it is, or that row contradicts itself: the database was "
             "changed behind the log's back. Run `linernotes log fsck`, and restore the database from its backup."
         )
-    return Frontier(size, tuple(split(_blob(edge))))
+    return Frontier(size, tuple(split(hashes)))
 
 
 def _stamp(row: Row[int, bytes, str]) -> StoredStamp:
@@ -413,9 +420,11 @@ def _tile(row: Row[int, int, bytes, bytes, bytes]) -> Tile:
 
 def _entry(row: Row[int, bytes, bytes, str]) -> Entry:
     index, leaf, data, appended_at = row
-    return Entry(index, _blob(leaf), _blob(data), appended_at)
+    return Entry(index, _blob(leaf), _blob(data), appended_at if isinstance(appended_at, str) else repr(appended_at))
 
 
-def _blob(value: bytes | str) -> bytes:
-    """The bytes of a column; SQLite lets whoever tampers put text there, which `fsck` must survive."""
-    return value.encode(errors="surrogateescape") if isinstance(value, str) else value
+def _blob(value: object) -> bytes:
+    """The bytes of a column; SQLite lets whoever tampers put anything there, which is none of what was signed."""
+    if isinstance(value, bytes):
+        return value
+    return value.encode(errors="surrogateescape") if isinstance(value, str) else repr(value).encode()

@@ -19,10 +19,12 @@ from sqlalchemy import Connection, Engine
 
 from ledger import store
 from ledger.database import open_engine, reading
+from ledger.encoding import MAX_NUMBER
 from ledger.entry import Entry
 from ledger.errors import CheckStoppedError, LedgerError
 from ledger.findings import Problem
-from ledger.merkle import leaf_hash
+from ledger.merkle import HASH_BYTES, leaf_hash
+from ledger.note import Note
 from ledger.rotation import Succession
 from ledger.store import StoredCheckpoint
 from ledger.tile import TILE_HEIGHT, TILE_WIDTH, Tile, TileId
@@ -95,12 +97,12 @@ class Examination(Generic[Found_co]):
     succession: Succession
     inspect: Inspect[Found_co] | None = field(default=None)
 
-    def examine(self, connection: Connection, start: int) -> Stretch[Found_co]:
-        """Checks the stretch that begins at an index."""
-        entries = store.entries(connection, start, start + STRETCH)
+    def examine(self, connection: Connection, start: int, stop: int) -> Stretch[Found_co]:
+        """Checks the stretch `[start, stop)`; what was appended behind it since is not looked at."""
+        entries = store.entries(connection, start, stop)
         indices = [entry.index for entry in entries]
         reached = next((place for place, index in enumerate(indices) if index != start + place), len(indices))
-        leaves = [entry.leaf_hash for entry in entries[:reached]]
+        leaves = [_of_full_length(entry.leaf_hash) for entry in entries[:reached]]
         tiles, tile_problems = _tiles(connection, start, leaves)
         return Stretch(
             start,
@@ -110,7 +112,7 @@ class Examination(Generic[Found_co]):
             _times(entries),
             tiles,
             tile_problems,
-            [self._read(stored) for stored in store.checkpoints_between(connection, start, start + STRETCH)],
+            [self._read(stored) for stored in store.checkpoints_between(connection, start, stop)],
             None if self.inspect is None else self.inspect(connection, entries),
         )
 
@@ -121,6 +123,10 @@ class Examination(Generic[Found_co]):
             return CheckpointRead(stored.size, series="unsigned", what=str(fault))
         if signed.size != stored.size:
             return CheckpointRead(stored.size, series="size", what=f"Its note is for size {signed.size}.")
+        signatures = len(Note.parse(stored.note).signatures)
+        if signatures != len(self.succession.signers(signed.size)):
+            what = f"It has {signatures} signatures, and not those of the log alone: somebody added to it."
+            return CheckpointRead(stored.size, series="added", what=what)
         return CheckpointRead(stored.size, signed.root_hash)
 
 
@@ -139,14 +145,15 @@ def examined(
         CheckStoppedError: Another process died.
         LedgerError: The database cannot be read.
     """
+    places = _places(connection)
     if processes == 1:
-        yield from (examination.examine(connection, start) for start in _starts(connection))
+        yield from (examination.examine(connection, *place) for place in places)
         return
     url = engine.url.render_as_string(hide_password=False)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(url, examination)) as pool:
         try:
-            begun = (pool.submit(_examine, start) for start in _starts(connection))
+            begun = (pool.submit(_examine, *place) for place in places)
             yield from cast("Iterator[Stretch[Found_co]]", _in_order(begun, _AHEAD * processes))
         except BrokenProcessPool as fault:
             raise CheckStoppedError(
@@ -157,14 +164,17 @@ def examined(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _starts(connection: Connection) -> Iterator[int]:
+def _places(connection: Connection) -> Iterator[tuple[int, int]]:
+    """Yields start and stop of each stretch with entries, as this connection sees them: others may see more by then."""
+    last = store.last_index(connection)
     first = store.first_index(connection)
-    if first is None:
-        yield 0  # where checkpoints of the empty tree belong
-    while first is not None:
+    last = last and min(last, MAX_NUMBER - 1)
+    if last is None or first is None:
+        yield 0, 0  # where checkpoints of the empty tree belong
+    while first is not None and last is not None:
         start = first - first % STRETCH
-        yield start
-        first = store.first_index(connection, start + STRETCH)
+        yield start, min(start + STRETCH, last + 1)
+        first = None if start + STRETCH > last else store.first_index(connection, start + STRETCH)
 
 
 def _in_order(begun: Iterable[Future[Result]], ahead: int) -> Iterator[Result]:
@@ -195,10 +205,23 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _examine(start: int) -> Stretch[object]:
+def _examine(start: int, stop: int) -> Stretch[object]:
     engine, examination = _at_work
-    with reading(engine) as connection:
-        return examination.examine(connection, start)
+    try:
+        with reading(engine) as connection:
+            return examination.examine(connection, start, stop)
+    except LedgerError:
+        raise
+    except Exception as fault:  # noqa: BLE001 - one that cannot travel would look like a process that died
+        raise CheckStoppedError(
+            f"The check was stopped at the entries from {start} on by a defect of the program: {type(fault).__name__}: "
+            f"{fault}. Nothing was changed. Report this."
+        ) from None
+
+
+def _of_full_length(leaf: bytes) -> bytes:
+    """A hash as it is stored, or, where something else is, one that fits nothing."""
+    return leaf if len(leaf) == HASH_BYTES else bytes(HASH_BYTES)
 
 
 def _not_its_hash(entry: Entry) -> Problem:

@@ -45,6 +45,11 @@ class Opening:
         Raises:
             DisclosureError: The value or the salt is not the one committed to, or cannot be.
         """
+        if not (isinstance(self.commitment, str) and isinstance(self.value, str) and isinstance(self.salt, bytes)):
+            raise DisclosureError(
+                "The opening is not a text with the bytes of its salt: the database was changed. Restore the value and "
+                "the salt from a backup."
+            )
         if not _FORM.fullmatch(self.commitment):
             raise DisclosureError(f"{self.commitment[:90]!r} is not a commitment ({PREFIX}<64 hex digits>).")
         if not hmac.compare_digest(_commitment(self.salt, self.value), self.commitment):

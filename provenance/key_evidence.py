@@ -116,14 +116,22 @@ class KeyEvidence:
         index = TlogProof.parse(entry.tlog_proof).index
         envelope = Envelope.parse(entry.envelope)
         statement = parse(envelope.payload)
-        unknown = {each.keyid for each in envelope.signatures} - self.ring.keys.keys()
-        if unknown and index >= self.ring.size:
-            return f"{', '.join(sorted(unknown))} was registered later than is known {self.as_of}"
-        signers = checked_signers(envelope, statement, self.ring.keys)
+        later = {each.keyid for each in envelope.signatures if index >= self.ring.size} - self.ring.keys.keys()
+        known = tuple(each for each in envelope.signatures if each.keyid not in later)
+        signers = (
+            checked_signers(replace(envelope, signatures=known), statement, self.ring.keys) if known else frozenset()
+        )
         verdicts = [self._required(self.ring.term(keyid), index) for keyid in sorted(signers)]
-        if not isinstance(statement.predicate, _ABOUT_KEYS):
+        if isinstance(statement.predicate, _ABOUT_KEYS):
+            pass  # signed by keys that it names, too: whether these may is in the ring already
+        elif later:
+            for keyid in signers:
+                self.ring.require(keyid, statement.predicate.SIGNED_BY, index)
+        else:
             replace(self.ring, size=index).after(SignedEntry(index, entry.leaf_hash, statement, signers))
-        return f"{'; '.join(verdicts)}; {self.as_of}{'' if index < self.ring.size else ', and it lies behind these'}"
+        verdicts += [f"{keyid} was registered later than is known" for keyid in sorted(later)]
+        behind = "" if later or index < self.ring.size else ", and it lies behind these"
+        return f"{'; '.join(verdicts)}; {self.as_of}{behind}"
 
     def certificate_judged(self, keyid: str, index: int | None) -> str:
         """Say why a manifest counts that a certificate signed.

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, not_, or_, select
 
 from provenance.disclosure import Opening
 from provenance.identity import Digest
@@ -18,7 +18,7 @@ from provenance.tables import PROJECTIONS, opening, recording, registration, ren
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Row, Select, Table
+    from sqlalchemy import ColumnElement, Row, Select, Table
 
     from provenance.predicate import Predicate
     from provenance.statement import Statement
@@ -178,13 +178,17 @@ def rows_between(connection: Connection, start: int, stop: int) -> dict[str, lis
     return {table.name: [tuple(row) for row in connection.execute(query)] for table, query in queries.items()}
 
 
-def row_counts(connection: Connection, start: int, stop: int | None = None) -> dict[str, int]:
-    """Return how many projected rows there are of the entries with indices in ``[start, stop)``, by table."""
-    found = {}
-    for table in PROJECTIONS:
-        query = select(func.count()).select_from(table).where(table.c.log_index >= start)
-        found[table.name] = connection.scalar(query if stop is None else query.where(table.c.log_index < stop)) or 0
-    return found
+def row_counts(connection: Connection, size: int) -> dict[str, int]:
+    """Return how many projected rows there are of the first entries of a log, by table."""
+    within = {table: (table.c.log_index >= 0, table.c.log_index < size) for table in PROJECTIONS}
+    return {table.name: _count(connection, table, *where) for table, where in within.items()}
+
+
+def stray_counts(connection: Connection, size: int) -> dict[str, int]:
+    """Return how many projected rows there are of entries that a log of this size has not, by table."""
+    return {
+        table.name: _count(connection, table, not_(table.c.log_index.between(0, size - 1))) for table in PROJECTIONS
+    }
 
 
 def openings_between(connection: Connection, start: int, stop: int) -> list[tuple[str, str, Opening]]:
@@ -232,7 +236,7 @@ def add_openings(connection: Connection, added: Iterable[tuple[Digest, Mapping[s
 def openings(connection: Connection, leaf_hash: str) -> dict[str, Opening]:
     """Return the openings of a statement, by field."""
     rows = connection.execute(select(opening).where(opening.c.leaf_hash == leaf_hash))
-    return {row.field: Opening(row.commitment, row.value, bytes(row.salt)) for row in rows}
+    return {row.field: Opening(row.commitment, row.value, row.salt) for row in rows}
 
 
 def delete_openings(connection: Connection, leaf_hash: str, fields: Sequence[str]) -> None:
@@ -326,9 +330,13 @@ def leaves_about(connection: Connection, recording_id: str) -> list[tuple[Digest
     return [(Digest(row.leaf_hash), row.log_index, row.kind) for row in connection.execute(query)]
 
 
+def _count(connection: Connection, table: Table, *where: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(table).where(*where)) or 0
+
+
 def _held(row: Row[tuple[object, ...]]) -> tuple[str, str, Opening]:
     fields = row._asdict()
-    return fields["leaf_hash"], fields["field"], Opening(fields["commitment"], fields["value"], bytes(fields["salt"]))
+    return fields["leaf_hash"], fields["field"], Opening(fields["commitment"], fields["value"], fields["salt"])
 
 
 def _recording(row: Row[tuple[object, ...]]) -> Recording:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,11 @@ from api.commands import stamp
 from api.commands.monitor import monitor
 from api.commands.output import JsonOption, open_home, print_json, progress_bar, say
 from api.commands.witness import witness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
 
 log = typer.Typer(no_args_is_help=True, help="The transparency log.")
 log.add_typer(witness, name="witness")
@@ -80,10 +86,15 @@ def evidence(
 def fsck(*, json: JsonOption = False) -> None:
     """Rehash everything that was ever recorded; exit 1 when something does not hold."""
     from api.integrity import fsck as check
+    from api.integrity import unopened
     from api.schemas.log import Fsck, ProblemFound
+    from ledger.errors import DatabaseUnavailableError, LogDamagedError
 
-    with progress_bar() as tell:
-        report = check(open_home(), tell, processes=os.cpu_count() or 1)
+    try:
+        with progress_bar() as tell:
+            report = check(open_home(), tell, processes=os.cpu_count() or 1)
+    except (DatabaseUnavailableError, LogDamagedError) as fault:
+        report = unopened(fault)
     problems = [ProblemFound(what=p.what, where=p.where) for p in report.problems]
     warnings = [ProblemFound(what=p.what, where=p.where) for p in report.warnings]
     if json:
@@ -99,10 +110,13 @@ def fsck(*, json: JsonOption = False) -> None:
 
 @db.command()
 def upgrade() -> None:
-    """Bring the database to this release; opening a home does the same."""
+    """Bring the database to this release; opening a home does the same. On a server it makes no home and no keys."""
     from migrations.upgrade import current_revision
+    from migrations.upgrade import upgrade as upgrade_
 
-    say(f"The database is at {current_revision(open_home().engine)}.")
+    with _database() as engine:
+        upgrade_(engine)
+        say(f"The database is at {current_revision(engine)}.")
 
 
 @db.command()
@@ -126,9 +140,32 @@ def rebuild() -> None:
 
 @db.command()
 def scrub() -> None:
-    """Rewrite the database's files, so that nothing is left in them of what was deleted."""
+    """Rewrite the database's files, so that nothing is left in them of what was deleted; exit 1 if something is."""
     from api.erasure import PRIVATE_TABLES
     from ledger.scrub import scrub as scrub_
 
-    for left in scrub_(open_home().engine, PRIVATE_TABLES):
+    with _database() as engine:
+        scrubbed = scrub_(engine, PRIVATE_TABLES)
+    if scrubbed.done:
+        say("Nothing is left in the files of the database of what was erased.")
+    for left in scrubbed.left_to_do:
         say(f"Left to do: {left}")
+    if not scrubbed.done:
+        raise typer.Exit(_CHECK_FAILED)
+
+
+@contextmanager
+def _database() -> Iterator[Engine]:
+    """Give the database alone: a server's owner runs no home, and a home made for it would begin a log of its own."""
+    from api.settings import load_settings
+    from ledger.database import open_engine
+
+    settings = load_settings()
+    if not settings.database:
+        yield open_home().engine
+        return
+    engine = open_engine(settings.database)
+    try:
+        yield engine
+    finally:
+        engine.dispose()

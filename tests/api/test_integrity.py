@@ -117,3 +117,69 @@ def test_an_older_database_put_back_is_refused(studio, linernotes) -> None:
     done = linernotes("party", "add", "--name", "Bea")
     assert done.code == 2
     assert "older" in done.err or "roll" in done.err.lower()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO statement SELECT 'x', -1, kind, 'another', time, recording_id FROM statement WHERE log_index = 0",
+        (
+            "INSERT INTO recording SELECT 'another', 'x', -1, kind, parent_recording_id, content_digest, score_digest, "
+            "iscc, duration_ms, time FROM recording"
+        ),
+        (
+            "INSERT INTO rendition SELECT 'x', 1000000, recording_id, part, media_type, asset_digest, content_digest, "
+            "manifest_id FROM rendition LIMIT 1"
+        ),
+        "INSERT INTO registration VALUES ('party', 'nobody', 'x', -5)",
+    ],
+)
+def test_a_row_of_an_entry_that_there_is_not(database, linernotes, sql: str) -> None:
+    change(database, sql)
+    assert any("rows of entries that there are not" in problem for problem in problems(linernotes))
+    assert "were repaired" in linernotes("db", "rebuild").out
+    assert problems(linernotes) == []
+
+
+@pytest.mark.parametrize("sql", ["UPDATE opening SET salt = 'text'", "UPDATE opening SET value = x'00ff'"])
+def test_an_opening_of_another_type(database, linernotes, sql: str) -> None:
+    change(database, sql)
+    assert any("the database was changed" in problem for problem in problems(linernotes))
+
+
+def test_a_folder_in_the_place_of_a_file(studio, linernotes) -> None:
+    first = objects(studio.home)[0]
+    first.unlink()
+    first.mkdir()
+    assert any("cannot be read" in problem or "missing" in problem for problem in problems(linernotes))
+
+
+@pytest.mark.parametrize("damage", ["head", "cut"])
+def test_a_home_that_cannot_be_opened_is_reported(database, linernotes, damage: str) -> None:
+    if damage == "cut":
+        connection = sqlite3.connect(database)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        database.write_bytes(database.read_bytes()[:20_000])
+    else:
+        connection = sqlite3.connect(database)
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("DELETE FROM head")
+        connection.commit()
+        connection.close()
+    assert problems(linernotes)
+
+
+def test_an_older_database_is_not_shown_to_others_as_the_newest(studio, linernotes) -> None:
+    database = studio.home / "linernotes.db"
+    Home(load_settings()).engine.dispose()
+    old = database.read_bytes()
+    linernotes("party", "add", "--name", "Ada")
+    for path in studio.home.glob("linernotes.db*"):
+        path.unlink()
+    database.write_bytes(old)
+    for command in (("log", "publish"), ("log", "checkpoint")):
+        done = linernotes(*command)
+        assert done.code == 2
+        assert "older copy of the database" in done.err

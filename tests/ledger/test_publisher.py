@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import Engine
 
 import ledger.log
+import ledger.store
 from ledger.checkpoint import open_checkpoint
 from ledger.errors import LogDamagedError, NoSuchEntryError, NotPublishedError, RolledBackError
 from ledger.fsck import check
+from ledger.last_checkpoint import LastCheckpoint
 from ledger.log import Log
 from ledger.merkle import leaf_hash
 from ledger.note import NoteSigner
@@ -145,3 +147,28 @@ def test_what_cannot_be_remembered_is_reported(
         note = publisher.publish()
     assert size_of(note, writer) == 1
     assert "could not be kept" in caplog.text
+
+
+@pytest.mark.parametrize("seam", [(LastCheckpoint, "read"), (ledger.store, "state")])
+def test_a_publisher_that_is_outrun_claims_no_loss(
+    engine: Engine, publisher: Log, signer: NoteSigner, monkeypatch: pytest.MonkeyPatch, seam: tuple[object, str]
+) -> None:
+    """Between its looks at the database and at the file, another publisher signs for more."""
+    assert publisher.remembered() is None
+    faster = Log(engine, signer, publishes_at_once=False, last_checkpoint=publisher._publisher._last_checkpoint.path)
+    publisher.append([b"first"])
+    publisher.publish()
+    publisher.append([b"second"])
+    owner, name = seam
+    original = getattr(owner, name)
+
+    def outrun(*arguments: object) -> object:
+        found = original(*arguments)
+        monkeypatch.undo()
+        faster.append([b"third"])
+        faster.publish()
+        return found
+
+    monkeypatch.setattr(owner, name, outrun)
+    assert size_of(publisher.publish(), publisher) in {2, 3}
+    assert size_of(publisher.publish(), publisher) == 3

@@ -8,15 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ledger.database import open_engine
 from ledger.errors import CheckStoppedError
 from ledger.findings import FsckReport, Problem
 from ledger.fsck import Inspection, check
 from ledger.keys import Ed25519Signer
+from ledger.log import Log
 from ledger.note import NoteSigner
 from ledger.rotation import Succession
 from ledger.stretch import STRETCH, Examination, _begin
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from ledger.entry import Entry
-    from ledger.log import Log
 
 ROOT = Path(__file__).parents[2]
 SIZE = 2 * STRETCH + 300
@@ -94,6 +97,22 @@ def test_it_does_not_matter_how_many_processes_there_are(long: Log, engine: Engi
     alone = check(long)
     assert alone.problems
     assert check(long, processes=2) == alone
+
+
+def append_meanwhile(url: str, _connection: Connection, entries: Sequence[Entry]) -> None:
+    engine = open_engine(url)
+    key = Ed25519Signer(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+    Log(engine, NoteSigner("example.com/log", key)).append([b"beside %d" % entries[0].index])
+    engine.dispose()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_log_that_grows_meanwhile_is_sound(long: Log, processes: int) -> None:
+    """The last stretch is read after something was appended, and that is not of it."""
+    url = long.engine.url.render_as_string(hide_password=False)
+    growing = Inspection(partial(append_meanwhile, url), lambda _: ())
+    assert check(long, growing, processes=processes) == FsckReport(SIZE, (), ())
+    assert check(long, processes=processes) == FsckReport(SIZE + 3, (), ())
 
 
 def test_a_process_that_dies_stops_the_check(long: Log) -> None:

@@ -20,7 +20,7 @@ from migrations.upgrade import upgrade
 from provenance.attestation import Trust, checkpoint_of, checkpoint_signature, envelope_signature, proven
 from provenance.bundle import EvidenceBundle, Exhibit
 from provenance.check import Check
-from provenance.errors import EvidenceError, ProvenanceError
+from provenance.errors import EvidenceError, ProvenanceError, WrongRoleError
 from provenance.identity import new_id
 from provenance.key_evidence import KeyEvidence
 from tests.provenance.key_log import edit, new_key, party, registration, revocation, signed
@@ -278,6 +278,29 @@ def test_what_is_no_evidence_of_keys(stolen: KeyWorld) -> None:
     for rubbish in (b"", b"{}", b"\xff", b"[]"):
         with pytest.raises(EvidenceError):
             KeyEvidence.open(rubbish)
+
+
+def test_a_revoked_signature_counts_no_more_for_one_beside_it_that_nobody_knows(stolen: KeyWorld) -> None:
+    data = stolen.evidence()
+    for beside in ((), (new_key(),)):
+        [receipt] = stolen.log.append([signed(party(), stolen.service, *beside)])  # by a log that asks nobody
+        entry = Exhibit(signed_bytes(stolen, receipt.index), stolen.log.tlog_proof(receipt.index).format())
+        keys = KeyEvidence.open(data, stolen.policy())
+        with pytest.raises(EvidenceError, match="revoked"):
+            keys.judged(entry)
+
+
+def test_a_signature_that_nobody_knows_does_not_hide_one_of_another_role(world: KeyWorld) -> None:
+    witness = world.register("witness")
+    data = world.evidence()
+    [receipt] = world.log.append([signed(party(), witness, new_key())])
+    entry = Exhibit(signed_bytes(world, receipt.index), world.log.tlog_proof(receipt.index).format())
+    with pytest.raises(WrongRoleError):
+        KeyEvidence.open(data, world.policy()).judged(entry)
+
+
+def signed_bytes(world: KeyWorld, index: int) -> bytes:
+    return world.log.entry(index).data
 
 
 def test_no_statement_goes_unread(stolen: KeyWorld) -> None:
