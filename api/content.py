@@ -18,8 +18,6 @@ from provenance.identity import Digest, digest
 from provenance.recording_predicate import Content, File
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from api.home import Home
     from generator.take import Pcm, Take
     from provenance.difference import Difference
@@ -48,7 +46,7 @@ class Kept:
     """What was stored beside the sound.
 
     Attributes:
-        files: Score, MIDI file and stems; after an edit also what was handed in, and the difference.
+        files: Score, MIDI file and stems; after an edit also the difference.
         score_digest: Digest of the musical content of the score.
         notes: How many it has.
     """
@@ -75,16 +73,17 @@ def keep(
     home: Home,
     take: Take,
     *,
-    source: Path | None = None,
     difference: Difference | None = None,
     objects: ObjectStore | None = None,
 ) -> Kept:
     """Store everything a statement will point at beside the sound itself.
 
+    Every file is written here, from the notes and the sound. A file that somebody handed in is never kept: it may
+    name people in its texts, and what a statement names by its digest cannot be changed any more.
+
     Args:
         home: Whose recording it is.
         take: Score and stems.
-        source: What was handed in, for an edit.
         difference: What was changed, for an edit.
         objects: Where the files go, if not into the home's own store.
     """
@@ -110,8 +109,11 @@ def keep(
                     asset_digest=objects.put(path),
                 )
             )
-    if source is not None and difference is not None:
-        files += _evidence_of_edit(objects, source, difference)
+    if difference is not None:
+        document = objects.put_bytes(rfc8785.dumps(difference.to_document()))
+        files.append(
+            File(role="difference", name="difference.json", media_type="application/json", asset_digest=document)
+        )
     notes = sum(len(voice.notes) for voice in take.score.voices)
     return Kept(tuple(files), Digest(take.score.digest), notes)
 
@@ -130,24 +132,6 @@ def describe(measured: Measured, kept: Kept) -> Content:
         files=kept.files,
         notes=kept.notes,
     )
-
-
-def _evidence_of_edit(objects: ObjectStore, source: Path, difference: Difference) -> list[File]:
-    document = rfc8785.dumps(difference.to_document())
-    return [
-        File(
-            role="source",
-            name="edited.mid",
-            media_type="audio/midi",
-            asset_digest=objects.put_bytes(source.read_bytes()),
-        ),
-        File(
-            role="difference",
-            name="difference.json",
-            media_type="application/json",
-            asset_digest=objects.put_bytes(document),
-        ),
-    ]
 
 
 def file_name(part: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ledger.durability import sync_folder
@@ -58,7 +59,7 @@ class DraftFiles:
             ) from error
 
     def adopt(self, draft_id: str, files: Sequence[File]) -> None:
-        """Copy files of a draft into the home's own store, durably.
+        """Copy files of a draft into the home's own store, durably; to do it twice does no harm.
 
         Raises:
             ObjectError: One is missing, was altered, or cannot be stored.
@@ -75,5 +76,7 @@ class DraftFiles:
         """Remove what was interrupted a day ago or longer: the folders of no draft."""
         horizon = time.time() - _STALE_SECONDS
         for folder in self._root.glob("*"):
-            if folder.name not in needed and folder.stat().st_mtime < horizon:
-                self.remove(folder.name)
+            if folder.name not in needed:
+                with suppress(FileNotFoundError):  # another process was faster
+                    if folder.stat().st_mtime < horizon:
+                        self.remove(folder.name)

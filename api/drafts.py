@@ -5,13 +5,17 @@ for nothing without the person's signature. Each draft has a row, and a folder o
 statement names, so that nothing of it lies among the files of recordings while it may still be withdrawn.
 
 1. The folder is put in its place, then the row is written: from here on it *waits*, for at most a week.
-2. The files are copied into the store, and the envelope is appended with both signatures; the same transaction marks
-   the row as *recorded*.
+2. The envelope is appended with both signatures; the same transaction marks the row as *recorded*, and copies the files
+   into the store.
 3. The recording is sealed; the transaction that records the signed file marks the row as *sealed*, with the answer
-   that was given. The folder goes.
+   that is given. The folder goes.
 
-Whatever is interrupted before 2 is done goes on to wait. What is interrupted before 3 is done is taken up by the next
-start of the service, or by the same envelope when it is sent again.
+Whatever is interrupted before 2 is done goes on to wait. What is interrupted before 3 is done is taken up by any
+service of the home, within minutes, or by the same envelope when it is sent again.
+
+Several processes may do the same at once, or withdraw what another one records: each step of the row is made once, by
+whoever commits it first. Nobody waits for a process that may be dead; whoever comes second leaves no files, looks at
+the row, and goes on from there.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -43,7 +48,7 @@ from provenance.signed_entry import checked_signers
 from provenance.statement import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -57,13 +62,13 @@ MAX_OF_A_TOKEN: Final = 16
 MAX_WAITING: Final = 64
 DAYS: Final = 7
 """How long a draft waits for its signature; and how long the answer to the signature is remembered."""
-_CLEAR_EVERY_SECONDS: Final = 3600.0
+_EVERY_SECONDS: Final = 600.0
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 _log = logging.getLogger("linernotes")
 
 
 class Drafts:
-    """The drafts of a home; any number of threads may use it.
+    """The drafts of a home; any number of threads and processes may use them.
 
     Args:
         home: Where recordings go.
@@ -182,34 +187,31 @@ class Drafts:
                 with another one.
             AdmissionError: The signature does not hold, or is by a key that may not sign for the party now.
         """
-        with self._signing:
-            draft = self.find(token_id, draft_id)
-            if draft.envelope not in {"", digest(envelope)}:
-                raise DraftError(
-                    f"The edit {draft_id} was signed already, with another envelope. It is on record once."
-                )
-            if draft.state == "sealed":
-                return RecordingMade.model_validate_json(draft.result)
-            predicate = _predicate(draft)
-            if draft.state == "waiting":
-                self._require_signed(draft, predicate, envelope)
-            measured = self._measured(draft, predicate)
-            if draft.state == "waiting":
-                self._record(draft, predicate, measured, envelope)
-                draft = self.find(token_id, draft_id)
-            return self._seal(draft, predicate, measured)
+        with self._signing:  # only to spare the work: other processes do not know of it
+            measured: Measured | None = None
+            while (draft := self._signed_with(token_id, draft_id, envelope)).state != "sealed":
+                with self._unless_overtaken(draft):
+                    if draft.state == "waiting":
+                        self._require_signed(draft, envelope)
+                    measured = measured or self._measured(draft)
+                    if draft.state == "waiting":
+                        self._record(draft, measured, envelope)
+                    else:
+                        self._seal(draft, measured)
+        return RecordingMade.model_validate_json(draft.result)
 
     def withdraw(self, token_id: str, draft_id: str) -> EditDraft:
         """Forget a draft that nobody has signed, with its files.
 
         Raises:
-            NothingThereError: There is no such draft.
+            NothingThereError: There is no such draft, or none any more.
             DraftError: It was signed.
         """
         draft = self.find(token_id, draft_id)
         with self._home.writing() as connection:
             removed = store.remove_edit_draft(connection, draft_id)
         if not removed:
+            self.find(token_id, draft_id)
             raise DraftError(f"The edit {draft_id} was signed; it is on record, and stays there.")
         self._files.remove(draft_id)
         return draft
@@ -243,10 +245,30 @@ class Drafts:
             )
         return found[0]
 
-    def _measured(self, draft: EditDraft, predicate: EditPredicate) -> Measured:
+    def _signed_with(self, token_id: str, draft_id: str, envelope: bytes) -> EditDraft:
+        """Return a draft as it stands now, if no other envelope was faster."""
+        draft = self.find(token_id, draft_id)
+        if draft.envelope not in {"", digest(envelope)}:
+            raise DraftError(f"The edit {draft_id} was signed already, with another envelope. It is on record once.")
+        return draft
+
+    @contextmanager
+    def _unless_overtaken(self, draft: EditDraft) -> Iterator[None]:
+        """Pass over what fails because somebody else has taken the draft a step further at the same moment.
+
+        Raises:
+            NothingThereError: It was withdrawn at the same moment, or its time is over.
+        """
+        try:
+            yield
+        except (*KNOWN, OSError):
+            if self.find(draft.token_id, draft.draft_id).state == draft.state:
+                raise
+
+    def _measured(self, draft: EditDraft) -> Measured:
         """Read the sound of a draft, and find out whether it is still the one that was described."""
         measured = measure(decode(self._files.of(draft.draft_id).path(draft.mix)))
-        stated = predicate.content
+        stated = _predicate(draft).content
         found = (measured.content_digest, digest(measured.fingerprint.to_bytes()))
         if found != (stated.content_digest, stated.fingerprint.digest):
             raise DraftError(
@@ -256,26 +278,27 @@ class Drafts:
             )
         return measured
 
-    def _record(self, draft: EditDraft, predicate: EditPredicate, measured: Measured, envelope: bytes) -> None:
+    def _record(self, draft: EditDraft, measured: Measured, envelope: bytes) -> None:
         """Append the edit with both signatures, if it is still about what it was about."""
+        predicate = _predicate(draft)
         if recording(self._home, predicate.parent_recording_id).leaf_hash != predicate.parent:
             raise DraftError(
                 f"The recording {predicate.parent_recording_id} is not the one any more that was edited. Ask for the "
                 "edit again."
             )
         master_of(self._home, predicate.parent_recording_id)
-        self._files.adopt(draft.draft_id, predicate.content.files)
         complete_envelope = countersigned(envelope, self._home.service)
         recorded = {"envelope": digest(envelope), "leaf_hash": leaf_of(complete_envelope), "expires": _later(now())}
 
         def within(connection: Connection, _receipts: Sequence[Receipt]) -> None:
-            self._home.index.add(connection, predicate.recording_id, measured.fingerprint)
             if not store.change_edit_draft(connection, draft.draft_id, "waiting", state="recorded", **recorded):
                 raise DraftError(f"The edit {draft.draft_id} was signed or withdrawn at the same moment.")
+            self._home.index.add(connection, predicate.recording_id, measured.fingerprint)
+            self._files.adopt(draft.draft_id, predicate.content.files)  # now that nobody can withdraw it any more
 
         self._intake.submit([complete_envelope], also=within)
 
-    def _require_signed(self, draft: EditDraft, predicate: EditPredicate, envelope: bytes) -> None:
+    def _require_signed(self, draft: EditDraft, envelope: bytes) -> None:
         """Refuse whatever is not the very statement with the one signature of the party."""
         received = receive(envelope)
         if received.envelope.payload != draft.payload:
@@ -289,46 +312,48 @@ class Drafts:
                 f"The envelope has {len(names)} signatures. Send it with the one of the party; the home adds its own."
             )
         ring = self._intake.keyring()
-        require_party_key(ring, names[0], predicate.party_id)
+        require_party_key(ring, names[0], draft.party_id)
         checked_signers(received.envelope, received.statement, ring.keys)
 
-    def _seal(self, draft: EditDraft, predicate: EditPredicate, measured: Measured) -> RecordingMade:
+    def _seal(self, draft: EditDraft, measured: Measured) -> None:
         made = recording(self._home, draft.recording_id)
         signed = self._home.draft(draft.leaf_hash)
         answer = RecordingMade.of(edit_made(signed, made.log_index, history(self._home, made).model))
+        sealed = {"result": answer.model_dump_json(), "expires": _later(now())}
 
         def within(connection: Connection, _receipts: Sequence[Receipt]) -> None:
-            if not store.change_edit_draft(
-                connection, draft.draft_id, "recorded", state="sealed", result=answer.model_dump_json()
-            ):
-                raise DraftError(f"The edit {draft.draft_id} was sealed at the same moment; send the envelope again.")
+            if not store.change_edit_draft(connection, draft.draft_id, "recorded", state="sealed", **sealed):
+                raise DraftError(f"The edit {draft.draft_id} was sealed at the same moment.")
 
-        master = master_of(self._home, predicate.parent_recording_id)
+        master = master_of(self._home, _predicate(draft).parent_recording_id)
         complete(self._home, signed, made.log_index, measured, master, within)
         self._files.remove(draft.draft_id)
-        return answer
 
     def _keep_house(self) -> None:
+        while True:
+            self._attempt("edits that are recorded were not sealed", self._take_up)
+            self._attempt("edits that expired were not removed", self.clear)
+            if self._stopping.wait(_EVERY_SECONDS):
+                return
+
+    def _take_up(self) -> None:
         with self._home.reading() as connection:
             left = store.edit_drafts_in_state(connection, "recorded")
         for draft in left:
-            self._attempt(f"the edit {draft.draft_id} is recorded, and not sealed yet", partial(self._take_up, draft))
-        while not self._stopping.is_set():
-            self._attempt("edits that expired were not removed", self.clear)
-            self._stopping.wait(_CLEAR_EVERY_SECONDS)
+            self._attempt(f"the edit {draft.draft_id} is recorded, and not sealed yet", partial(self._resume, draft))
 
-    def _take_up(self, left: EditDraft) -> None:
+    def _resume(self, left: EditDraft) -> None:
         with self._signing:
             draft = self.find(left.token_id, left.draft_id)
             if draft.state == "recorded":
-                predicate = _predicate(draft)
-                self._seal(draft, predicate, self._measured(draft, predicate))
+                with self._unless_overtaken(draft):
+                    self._seal(draft, self._measured(draft))
 
     def _attempt(self, otherwise: str, task: Callable[[], None]) -> None:
         try:
             task()
-        except (*KNOWN, OSError) as fault:
-            _log.error("%s: %s", otherwise, fault)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, other drafts and the next round are not to miss it
+            _log.error("%s: %s", otherwise, fault, exc_info=None if isinstance(fault, (*KNOWN, OSError)) else fault)
 
 
 def _require_room(connection: Connection, token_id: str) -> None:

@@ -1,4 +1,4 @@
-"""A DSSE envelope as the body of a request: taken as it is, byte for byte."""
+"""Statements in the body of a request, and what asks for one: taken as they are, byte for byte, and read strictly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import HTTPException
 
-from api.examples import ENVELOPE
+from api.examples import ENVELOPE, STATEMENT_ASKED
+from api.openapi import asked
+from api.schemas.request import StatementAsked
+from api.statement_draft import read_asked
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -36,7 +39,15 @@ _SCHEMA: Final = {
 DESCRIBED: Final[dict[str, Any]] = {
     "requestBody": {"required": True, "content": {MEDIA_TYPE: {"schema": _SCHEMA, "example": ENVELOPE}}}
 }
-"""The request body for OpenAPI."""
+"""The request body of an envelope, for OpenAPI."""
+_JSON: Final = "application/json"
+ASKED: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {_JSON: {"schema": StatementAsked.model_json_schema(), "examples": asked(STATEMENT_ASKED)}},
+    }
+}
+"""The request body of what asks for a statement, for OpenAPI."""
 
 
 async def envelope_of(request: Request) -> bytes:
@@ -45,7 +56,22 @@ async def envelope_of(request: Request) -> bytes:
     Raises:
         HTTPException: 415, it says that it carries something else.
     """
+    return await _body(request, MEDIA_TYPE)
+
+
+async def asked_of(request: Request) -> StatementAsked:
+    """Return what statement a request asks for.
+
+    Raises:
+        HTTPException: 415, it says that it carries something else.
+        AdmissionError: It is not JSON that has one meaning.
+        UsageError: It asks for something else.
+    """
+    return read_asked(await _body(request, _JSON))
+
+
+async def _body(request: Request, media_type: str) -> bytes:
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if sent != MEDIA_TYPE:
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send {MEDIA_TYPE}, not {sent[:80] or 'nothing'}.")
+    if sent != media_type:
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send {media_type}, not {sent[:80] or 'nothing'}.")
     return await request.body()

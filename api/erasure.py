@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from api.draft_files import DraftFiles
 from api.errors import NothingThereError, UsageError
 from api.schemas.erasure import ErasedField, Erasure
-from api.store import edit_drafts_about, remove_edit_draft
-from ledger.scrub import scrub
+from api.store import edit_drafts_about, forget_call_of, remove_edit_draft
+from ledger.scrub import scrub, scrubbed_up_to
 from provenance import store
 from provenance.identity import digest_from_text
 from provenance.statement import Statement, Subject, header
@@ -44,13 +44,14 @@ def erase(home: Home, name: str, fields: Sequence[str] = ()) -> Erasure:
         NothingThereError: There is no such thing, or nothing of it is held.
         UsageError: It has no such private member.
         DatabaseBusyError: The openings are gone, but a copy of the database's pages could not be removed yet.
+        DatabaseUnavailableError: The same, because the database failed afterwards; else nothing was done.
     """
     held = {leaf: set(openings) for leaf in _leaves(home, name) if (openings := _openings(home, leaf))}
     waiting = [] if fields else _waiting(home, name)
     if not held and not waiting:
         raise NothingThereError(
             f"Nothing private is held about {name[:80]!r}: there is no such recording, party or statement, or it was "
-            "erased before."
+            f"erased before.{_still_in_files(home)}"
         )
     chosen = {leaf: sorted(names & set(fields) if fields else names) for leaf, names in held.items()}
     if missing := set(fields) - {each for names in chosen.values() for each in names}:
@@ -64,16 +65,31 @@ def erase(home: Home, name: str, fields: Sequence[str] = ()) -> Erasure:
     def forget(connection: Connection, _receipts: Sequence[Receipt]) -> None:
         for leaf, names in chosen.items():
             store.delete_openings(connection, leaf, names)
+            forget_call_of(connection, leaf)
 
     receipts = home.append(drafts, also=forget) if drafts else []
     withdrawn = _withdrawn(home, waiting)
-    left = scrub(home.engine, PRIVATE_TABLES)
+    scrubbed = scrub(home.engine, PRIVATE_TABLES)
     erased = [
         ErasedField(leaf_hash=leaf, field=each, log_index=receipt.index)
         for (leaf, names), receipt in zip(chosen.items(), receipts, strict=True)
         for each in names
     ]
-    return Erasure(erased=erased, withdrawn=withdrawn, left_to_do=list(left))
+    return Erasure(erased=erased, withdrawn=withdrawn, left_to_do=list(scrubbed.left_to_do))
+
+
+def _still_in_files(home: Home) -> str:
+    """Say which erasures are not completed in the files of a server."""
+    if home.engine.dialect.name == "sqlite":
+        return ""
+    size = scrubbed_up_to(home.engine, PRIVATE_TABLES)
+    if size >= home.log.size():
+        return ""
+    which = f"entry {size} of the log and later ones erased" if size else "was erased"
+    return (
+        f" What {which} may still be in the files of the database server, until "
+        'the owner of the tables has run `linernotes db scrub` (docs/operations.md, "Erasing").'
+    )
 
 
 def _leaves(home: Home, name: str) -> list[Digest]:

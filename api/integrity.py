@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from api import index_integrity
 from ledger import fsck as ledger_fsck
 from ledger import store as ledger_store
 from ledger.database import appending
@@ -40,8 +41,8 @@ def fsck(home: Home, progress: Callable[[str, int, int], None] | None = None, pr
     """Rehash and re-check everything a home holds, and change nothing.
 
     The log itself (``ledger.fsck``), every statement and its signatures, every row that follows from the entries,
-    every private opening against its commitment, every stored file against its name, and every file that an entry
-    points at.
+    every fingerprint against its digest, every private opening against its commitment, every stored file against its
+    name, and every file that an entry points at.
 
     Args:
         home: What to check.
@@ -64,6 +65,8 @@ def fsck(home: Home, progress: Callable[[str, int, int], None] | None = None, pr
     tell("checking tables", 0, 1)
     problems = [*report.problems, *audit.roles(reader.keys), *damage]
     problems += audit.differences() if not problems else []
+    tell("checking fingerprints", 0, 1)
+    problems += index_integrity.faults(home) if not problems else ()
     problems += audit.openings()
     found, spare = _objects(home, audit.files, lambda done, total: tell("checking stored files", done, total))
     warnings = [*report.warnings, *audit.unopened(), *spare, *audit.unfinished()]
@@ -76,10 +79,13 @@ def unopened(fault: LedgerError) -> FsckReport:
 
 
 def rebuild(home: Home) -> tuple[int, bool]:
-    """Drop the projections and fold the log again.
+    """Drop the projections and fold the log again; then put the fingerprint index right.
 
     Returns:
         The number of entries folded, and whether the rows are the same as before.
+
+    Raises:
+        ObjectError: Some fingerprints cannot be made again; everything else was rebuilt.
     """
     folded = 0
     with appending(home.engine) as connection:
@@ -91,7 +97,8 @@ def rebuild(home: Home) -> tuple[int, bool]:
             store.fold(connection, (_stated(entry) for entry in some))
             folded += len(some)
         same = store.projection_digests(connection) == before
-    return folded, same
+    mended = index_integrity.mend(home)
+    return folded, same and not mended
 
 
 def _stated(entry: Entry) -> tuple[Digest, int, Statement[Predicate]]:

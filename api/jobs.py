@@ -6,6 +6,7 @@ recorded by then stays in the log, as a recording of its own.
 
 from __future__ import annotations
 
+import datetime as dt
 import fcntl
 import hashlib
 import hmac
@@ -16,7 +17,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from api import store
 from api.errors import HomeBusyError, JobError, NothingThereError
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     from api.home import Home
 
 LOCK = "service.lock"
+DAYS: Final = 7
+"""How long a job answers to its ``Idempotency-Key``; longer only while it has not ended."""
 _TELL_EVERY_SECONDS = 0.25
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _log = logging.getLogger("linernotes")
 
 
@@ -43,7 +47,8 @@ class Call:
     """A request that its client gave a name, so that sending it twice does its work once.
 
     (draft-ietf-httpapi-idempotency-key-header.) Neither the key nor the request can be read from what is
-    kept of them, so that nothing of a prompt stays behind when its job has ended.
+    kept of them. Still, whoever guesses the key can test a guess of the prompt by it, so it is kept for
+    `DAYS` only, and no longer than the prompt itself: an erasure removes it as well.
 
     Attributes:
         owner: Id of the token that was used.
@@ -88,6 +93,7 @@ class Jobs:
         """
         self._lock = _exclusive(self.home)
         with self.home.writing() as connection:
+            store.forget_calls(connection, _days_ago())
             left = [*store.jobs_in_state(connection, "running"), *store.jobs_in_state(connection, "queued")]
             for job in left:
                 store.change_job(connection, job.job_id, state="queued", stage="queued", done=0)
@@ -117,6 +123,7 @@ class Jobs:
         text = json.dumps(asdict(request), sort_keys=True)
         job = Job(new_id(), "queued", text, "queued", 0, 1, "", "", now(), call.fingerprint if call else None)
         with self.home.writing() as connection:
+            store.forget_calls(connection, _days_ago())
             known = store.job_called(connection, call.name) if call else None
             if known is not None and known.idempotency_key != job.idempotency_key:
                 raise JobError("This Idempotency-Key was used for another request; give each request its own.")
@@ -185,6 +192,10 @@ class Jobs:
     def _change(self, job: Job, **values: str | int) -> None:
         with self.home.writing() as connection:
             store.change_job(connection, job.job_id, **values)
+
+
+def _days_ago() -> str:
+    return (dt.datetime.now(dt.UTC) - dt.timedelta(days=DAYS)).strftime(_TIME)
 
 
 def require_alone(home: Home) -> None:

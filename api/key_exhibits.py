@@ -16,7 +16,7 @@ from provenance.bundle import EvidenceBundle, Exhibit
 from provenance.identity import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from api.home import Home
@@ -26,13 +26,14 @@ _PUBLIC_MODE = 0o644
 
 
 def keys_along(home: Home, *leaves: str) -> tuple[Exhibit, ...]:
-    """Return what a reader has to know of keys to check some entries, as `keys_of` does.
+    """Return what a reader has to know of keys to check some entries, as `keys_of` does, each with its best proof.
 
     Args:
         home: Whose entries.
         leaves: Their leaf hashes.
     """
-    return keys_of(home, [keyid for leaf in leaves for keyid in signers_of(home.entry_bytes(leaf))])
+    signers = [keyid for leaf in leaves for keyid in signers_of(home.entry_bytes(leaf))]
+    return _keys(home, signers, home.exhibit)
 
 
 def keys_of(home: Home, signers: Sequence[str]) -> tuple[Exhibit, ...]:
@@ -44,13 +45,23 @@ def keys_of(home: Home, signers: Sequence[str]) -> tuple[Exhibit, ...]:
 
     Returns:
         The registrations of the keys, that of the first entry's service key first; then, where the log was handed
-        over since the first of these, what ``provenance.handover`` follows.
+        over since the first of these, what ``provenance.handover`` follows. The proof of the home's present service
+        key may be an earlier one: witnesses may have looked on since.
     """
+    return _keys(home, signers, lambda leaf: _registration(home, leaf))
+
+
+def certificates(home: Home) -> list[str]:
+    """Return the leaf hashes of the certificates that ever signed manifests here: each is in the files it signed."""
+    return [key.leaf_hash for key in home.ring.now().keys.values() if key.role == "c2pa" and key.leaf_hash]
+
+
+def _keys(home: Home, signers: Sequence[str], exhibit: Callable[[str], Exhibit]) -> tuple[Exhibit, ...]:
     ring = home.ring.now()
     registered = [ring.keys[keyid] for keyid in dict.fromkeys(signers) if keyid in ring.keys]
     registered = [key for key in registered if key.leaf_hash]
     registered.sort(key=lambda each: each.role != "service")  # stable: otherwise in the order of the entries
-    exhibits = [_registration(home, each.leaf_hash) for each in registered]
+    exhibits = [exhibit(each.leaf_hash) for each in registered]
     since = min((each.index for each in registered if each.role == "service"), default=ring.size)
     return (*exhibits, *(each for handover in _handovers(home, ring, since) for each in handover))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,38 +53,85 @@ class Interest:
         )
 
 
-def follow(url: str, policy: Path, memory: Path, interest: Interest) -> MonitorReport:
-    """Take in what is new in a log, after all of it was verified.
+class Follower:
+    """Follows one log, and tells what is of interest in it, at least once.
 
     Args:
         url: The log's prefix.
         policy: C2SP tlog-policy: which logs and witnesses are accepted.
         memory: File that remembers how far this monitor has come.
         interest: Which entries to tell of.
+        first: Index of the entry to begin with where nothing is remembered yet; None for whatever comes
+            after the newest checkpoint.
 
     Raises:
         UsageError: The policy is none, or a file cannot be used.
-        ForkedLogError: The log does not extend what was seen before.
-        ShrunkLogError: It is smaller than it was.
-        LedgerError: It cannot be read, or is not accepted.
+        MonitorError: The memory is none.
     """
-    try:
-        accepted = Policy.parse(policy.read_bytes())
-        monitor = Monitor(HttpSource(url.rstrip("/")), accepted, memory)
-        before = monitor.followed.edge.size
-        found = [entry for bundle in monitor.look() for entry in _interesting(bundle, interest)]
-    except PolicyError as error:
-        raise UsageError(f"{policy}: {error}") from error
-    except OSError as error:
-        raise UsageError(f"{error.filename or memory} cannot be used: {error.strerror or error}.") from error
-    checkpoint = Checkpoint.parse(Note.parse(monitor.followed.seen or b"").text)
-    return MonitorReport(
-        origin=checkpoint.origin,
-        tree_size=checkpoint.size,
-        root_hash=checkpoint.root_hash.hex(),
-        new_entries=checkpoint.size - before,
-        entries=found,
-    )
+
+    def __init__(self, url: str, policy: Path, memory: Path, interest: Interest, first: int | None = 0) -> None:
+        self._policy = policy
+        self._memory = memory
+        self._interest = interest
+        self._new_entries = 0
+        with self._naming_files():
+            accepted = Policy.parse(policy.read_bytes())
+            self._monitor = Monitor(HttpSource(url.rstrip("/")), accepted, memory, first)
+
+    def look(self) -> Iterator[list[EntrySeen]]:
+        """Take in what is new in the log, a bundle at a time, after all of it was verified.
+
+        The memory does not move past a bundle until it is acknowledged: whoever is stopped before, for
+        whatever reason, is told the same again.
+
+        Yields:
+            What is of interest in each bundle, which may be nothing.
+
+        Raises:
+            UsageError: The policy does not accept the log, or a file cannot be used.
+            ForkedLogError: The log does not extend what was seen before.
+            ShrunkLogError: It is smaller than it was.
+            DisagreeingTilesError: Its tiles do not lead to its checkpoint.
+            LedgerError: It cannot be read.
+        """
+        self._new_entries = 0
+        with self._naming_files():
+            for bundle in self._monitor.look():
+                self._new_entries += len(bundle)
+                yield list(_interesting(bundle, self._interest))
+
+    def acknowledge(self) -> None:
+        """Remember that all that was told so far was handed on; it is not told again.
+
+        Raises:
+            UsageError: The memory cannot be written.
+        """
+        with self._naming_files():
+            self._monitor.acknowledge()
+
+    def report(self, entries: list[EntrySeen]) -> MonitorReport:
+        """Return what the last look found, once it has come to its end.
+
+        Args:
+            entries: What it told of.
+        """
+        checkpoint = Checkpoint.parse(Note.parse(self._monitor.followed.seen or b"").text)
+        return MonitorReport(
+            origin=checkpoint.origin,
+            tree_size=checkpoint.size,
+            root_hash=checkpoint.root_hash.hex(),
+            new_entries=self._new_entries,
+            entries=entries,
+        )
+
+    @contextmanager
+    def _naming_files(self) -> Iterator[None]:
+        try:
+            yield
+        except PolicyError as error:
+            raise UsageError(f"{self._policy}: {error}") from error
+        except OSError as error:
+            raise UsageError(f"{error.filename or self._memory} cannot be used: {error.strerror or error}.") from error
 
 
 def default_memory(home: Path, url: str) -> Path:

@@ -12,8 +12,9 @@ from api.errors import UsageError
 from api.files import require_usable
 from api.history import history, rendition_of
 from api.inspection import CLOSURE, EVIDENCE, VERDICT
-from api.key_exhibits import keys_along
+from api.key_exhibits import certificates, keys_along
 from api.lineage import lineage_of
+from api.proofs import have_witnessed, witnesses_of
 from api.rights import check, closure_document
 from api.seal import ENDINGS, MASTER, Part, hand_out, rendition, seal
 from fingerprint.audio import decode
@@ -85,9 +86,10 @@ def export(home: Home, recording: Recording, target: Path, question: Question, p
         progress: Told of each stage.
 
     Raises:
-        UsageError: The target exists already or cannot be written.
+        UsageError: The target exists already or cannot be written, or the policy of the settings names no witness.
     """
     _require_free(target)
+    witnesses_of(home)  # before anything is recorded
     past = history(home, recording)
     if home.time.covering(recording.log_index) is None:  # asked while the package is made
         home.time.submit(home.log.checkpoint(), now=True)
@@ -198,7 +200,7 @@ def _write_payload(
 
 def _evidence(home: Home, past: History, checked: Checked) -> EvidenceBundle:
     """Every statement of the recording's past, with its proof."""
-    leaves = [home.signer_exhibit.leaf_hash, past.generation.model]
+    leaves = [home.signer_exhibit.leaf_hash, *certificates(home), past.generation.model]
     model = past.model
     leaves += [model.corpus] if model.corpus else []
     with home.reading() as connection:
@@ -209,12 +211,14 @@ def _evidence(home: Home, past: History, checked: Checked) -> EvidenceBundle:
     leaves += [edit.party for edit in past.edits]
     leaves.append(checked.leaf_hash)
     opening = DisclosedOpening(Digest(checked.leaf_hash), "verdict", checked.opening)
+    have_witnessed(home)
     exhibits = (home.exhibit(leaf) for leaf in dict.fromkeys(leaves))
     return EvidenceBundle((*keys_along(home, *leaves), *exhibits), (opening,))
 
 
 def _export_evidence(home: Home, recording: Recording, draft: Draft, index: int) -> EvidenceBundle:
     """The export statement with its proof, and by when it and the recording had been made."""
+    have_witnessed(home)
     exhibits = (home.exhibit(home.service_key_leaf), home.exhibit(draft.leaf_hash))
     home.time.submit(home.log.checkpoint(), now=True)
     home.time.wait_for(index + 1)

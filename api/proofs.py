@@ -1,13 +1,20 @@
-"""Inclusion proofs as files that others can check."""
+"""What others can check the log with: its checkpoint, and inclusion proofs as files.
+
+Where the settings name witnesses, readers' policies may ask for them; so what readers are given is under a checkpoint
+that the quorum cosigned, wherever there is one.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Final
 
 from api.errors import NothingThereError, UsageError
-from api.key_exhibits import keys_along
+from api.key_exhibits import certificates, keys_along
 from api.schemas.log import ProofWritten
+from api.witnessing import read_policy, submit_newest
 from ledger.checkpoint import Checkpoint
+from ledger.errors import LedgerError
 from ledger.note import Note
 from provenance import store
 from provenance.bundle import EvidenceBundle, StampedEntry
@@ -20,7 +27,75 @@ if TYPE_CHECKING:
 
     from api.home import Home
     from ledger.entry import Entry
+    from ledger.policy import Policy
     from provenance.store import Rendition
+
+WITNESS_DEADLINE_SECONDS: Final = 10.0
+"""How long witnesses are waited for each time that evidence is to go out."""
+_SUBMISSIONS = 3
+_log = logging.getLogger("linernotes")
+
+
+def served_checkpoint(home: Home) -> bytes:
+    """Return the signed checkpoint for readers of the log, with the cosignatures there are for it.
+
+    It is the newest; but where the settings name witnesses, the newest that their quorum cosigned, once there is one:
+    what no witness has seen does not convince a reader whose policy asks for them, and has to wait for them (C2SP
+    tlog-witness).
+
+    Raises:
+        LogDamagedError: The cosigned checkpoint that is kept is damaged.
+    """
+    newest, cosigned = home.log.checkpoint(), home.cosigned.read()
+    if cosigned is None:
+        return newest
+    same = Note.parse(cosigned).text == Note.parse(newest).text
+    return cosigned if same or home.settings.witness_policy is not None else newest
+
+
+def witnesses_of(home: Home) -> Policy | None:
+    """Return the policy of the settings that says who cosigns the home's checkpoints, where there is one.
+
+    Raises:
+        UsageError: It cannot be read, or names no witness that can be asked.
+    """
+    path = home.settings.witness_policy
+    try:
+        return read_policy(path) if path else None
+    except OSError as error:
+        raise UsageError(f"The policy of witnesses {path} cannot be read: {error.strerror}.") from error
+
+
+def have_witnessed(home: Home) -> None:
+    """Have the witnesses of the settings cosign a checkpoint of all entries there are.
+
+    Nothing is done where the settings name none. When the quorum is not reached, that is logged, and the evidence
+    goes out with what there is.
+
+    Raises:
+        UsageError: The policy of the settings cannot be read, or names no witness that can be asked.
+        NotPublishedError: No checkpoint came to cover the entries.
+    """
+    size, policy = home.log.size(), witnesses_of(home)
+    if policy is None or _cosigned_size(home) >= size:
+        return
+    home.log.tlog_proof(size - 1)  # until a checkpoint covers it
+    for _ in range(_SUBMISSIONS):
+        missing, overtaken = _submitted(home, policy)
+        if _cosigned_size(home) >= size:
+            return
+        if not overtaken:
+            break
+    _log.warning("The evidence goes out without cosignatures for its newest entries: %s", missing)
+
+
+def _submitted(home: Home, policy: Policy) -> tuple[str, bool]:
+    """Submit the newest checkpoint; say what is missing, and whether that is because another process was faster."""
+    try:
+        answer = submit_newest(home, policy, WITNESS_DEADLINE_SECONDS)
+    except (LedgerError, OSError) as error:
+        return str(error), False
+    return answer.detail, any(each.result == "overtaken" for each in answer.witnesses)
 
 
 def write_proof(home: Home, name: str, output: Path) -> ProofWritten:
@@ -65,10 +140,10 @@ def write_entry(home: Home, name: str, output: Path) -> str:
 
 
 def write_evidence(home: Home, file: Path, output: Path) -> str:
-    """Write what a file cannot carry about itself: the entry that was made when it was finished.
+    """Write what a file cannot carry about itself: the entry that was made when it was finished, and newer proofs.
 
-    With it a lossy file's content digest can be checked too. ``verify FILE`` reads ``FILE.evidence`` when it
-    lies beside the file.
+    With it a lossy file's content digest can be checked too, and witnesses count that saw the log after the file was
+    finished. ``verify FILE`` reads ``FILE.evidence`` when it lies beside the file.
 
     Raises:
         NothingThereError: The file was not handed out by this home.
@@ -80,9 +155,11 @@ def write_evidence(home: Home, file: Path, output: Path) -> str:
             found = store.rendition_by_asset(connection, asset)
         if found is None:
             raise NothingThereError(f"{file} was not handed out by {home.root}: no entry is about exactly these bytes.")
-        timestamps = _timestamps(home, found)
-        keys = keys_along(home, found.leaf_hash, *(each.leaf_hash for each in timestamps))
-        output.write_bytes(EvidenceBundle((*keys, home.exhibit(found.leaf_hash)), timestamps=timestamps).to_bytes())
+        have_witnessed(home)
+        leaves = (found.leaf_hash, *_carried(home, found), *certificates(home))
+        keys = keys_along(home, *leaves)
+        exhibits = dict.fromkeys((*keys, *(home.exhibit(leaf) for leaf in leaves)))
+        output.write_bytes(EvidenceBundle(tuple(exhibits), timestamps=_timestamps(home, found)).to_bytes())
     except OSError as error:
         raise UsageError(f"{error.filename or file} cannot be used: {error.strerror}.") from error
     return found.leaf_hash
@@ -90,9 +167,19 @@ def write_evidence(home: Home, file: Path, output: Path) -> str:
 
 def _timestamps(home: Home, found: Rendition) -> tuple[StampedEntry, ...]:
     """By when what the file is a rendition of had been made, where an authority vouches for it."""
+    stamped = (home.stamped(leaf) for leaf in _carried(home, found))
+    return tuple(each for each in stamped if each)
+
+
+def _carried(home: Home, found: Rendition) -> tuple[str, ...]:
+    """Leaf hash of what the file is a rendition of: the entry in its manifest."""
     rendition = home.statement(found.leaf_hash).predicate
-    stamped = home.stamped(rendition.of) if isinstance(rendition, RenditionPredicate) else None
-    return (stamped,) if stamped else ()
+    return (rendition.of,) if isinstance(rendition, RenditionPredicate) else ()
+
+
+def _cosigned_size(home: Home) -> int:
+    note = home.cosigned.read()
+    return 0 if note is None else Checkpoint.parse(Note.parse(note).text).size
 
 
 def _entry(home: Home, name: str) -> Entry:

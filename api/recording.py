@@ -6,13 +6,13 @@ is handed out before the entries that tell of it are durable.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from api.content import Measured, describe, keep, measure
-from api.errors import UsageError
+from api.errors import DraftError, UsageError
 from api.history import history, recording, rendition_of
 from api.home import Draft
 from api.licences import recorded_licence
@@ -22,7 +22,7 @@ from api.seal import MASTER, Part, Sealed, format_of, hand_out, made_by, renditi
 from api.signing import signed
 from api.weights import open_model
 from fingerprint.audio import decode
-from generator.midi import read_midi
+from generator.midi import read
 from generator.render import render
 from generator.request import plan
 from generator.take import Take
@@ -84,6 +84,7 @@ class Made:
         files: Every file that was handed out.
         unmatched_words: Words of the prompt that steered nothing.
         changes: How many notes an edit touched; None for a generation.
+        left_out: What the edited file says in words, by kind; nothing of it is kept.
     """
 
     recording_id: str
@@ -95,6 +96,7 @@ class Made:
     files: tuple[MadeFile, ...]
     unmatched_words: tuple[str, ...] = ()
     changes: Changes | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +108,14 @@ class Prepared:
         measured: Its sound.
         master: The signed file of what was edited.
         model: What made the first state of the recording.
+        left_out: What the file says in words, by kind; nothing of it is kept.
     """
 
     statement: Statement[EditPredicate]
     measured: Measured
     master: Path
     model: ModelPredicate
+    left_out: tuple[str, ...]
 
 
 def generate(
@@ -203,7 +207,7 @@ def edit(
     with home.objects.staging() as folder:
         sealed = _sealed(home, folder, draft, receipt.index, made.measured, media_type, tell, made.master)
         files = _handed_out(home, made.statement.predicate.content, sealed, output, keep=edited)
-    return edit_made(draft, receipt.index, made.model, files)
+    return replace(edit_made(draft, receipt.index, made.model, files), left_out=made.left_out)
 
 
 def prepare(
@@ -239,15 +243,18 @@ def prepare(
     parent = recording(home, recording_id)
     past = history(home, parent)
     before = past.steps[-1].score
-    after = read_midi(edited)
-    difference = _changed(before, after, edited, recording_id)
+    given = read(edited)
+    difference = _changed(before, given.score, edited, recording_id)
+    after = _named_as(before, given.score)
+    left_out = given.left_out if after == given.score else (*given.left_out, "names of tracks")
     party = _party(home, party_id or home.owner().party_id)
     master = master_of(home, parent.recording_id)
     take = _rendered(after, _bits(master), tell)
     tell("fingerprinting", 0, 1)
     measured = measure(take.mix)
-    content = describe(measured, keep(home, take, source=edited, difference=difference, objects=objects))
-    return Prepared(_edit(parent, party, role, terms, difference, content), measured, master, past.model)
+    content = describe(measured, keep(home, take, difference=difference, objects=objects))
+    statement = _edit(parent, party, role, terms, difference, content)
+    return Prepared(statement, measured, master, past.model, left_out)
 
 
 def complete(home: Home, draft: Draft, log_index: int, measured: Measured, master: Path, also: Also) -> None:
@@ -260,6 +267,9 @@ def complete(home: Home, draft: Draft, log_index: int, measured: Measured, maste
         measured: Its sound.
         master: The signed file of what was edited.
         also: More rows to write in the transaction that records the file.
+
+    Raises:
+        DraftError: Raised by ``also``, because the edit was sealed by somebody else; there is no second file of it.
     """
     with home.objects.staging() as folder:
         _sealed(home, folder, draft, log_index, measured, MASTER, _silent, master, also=also)
@@ -403,7 +413,12 @@ def _sealed(
     for position, each in enumerate(wanted):
         tell("sealing", position, len(wanted))
         sealed.append(seal(home, folder, draft, entry, part, each, parent))
-    home.append([rendition(home, draft, each) for each in sealed], also=also)
+    try:
+        home.append([rendition(home, draft, each) for each in sealed], also=also)
+    except DraftError:
+        for spare in sealed:  # each manifest has an id of its own, so nobody else has made the same bytes
+            home.objects.path(spare.asset_digest).unlink()
+        raise
     return sealed[-1]
 
 
@@ -439,6 +454,13 @@ def _changed(before: Score, after: Score, edited: Path, recording_id: str) -> Di
             "record. Save the changed notes to the file first."
         )
     return difference
+
+
+def _named_as(before: Score, after: Score) -> Score:
+    """Give changed notes the title and the names of voices that they had, for those in a file may be anybody's."""
+    pairs = zip(before.voices, after.voices, strict=True)
+    voices = tuple(replace(voice, name=old.name) for old, voice in pairs)
+    return replace(after, title=before.title, voices=voices)
 
 
 def _bits(master: Path) -> int:

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as PlainHTTPException
 from starlette.requests import ClientDisconnect
 
-from api.problems import KNOWN, Problem, problem_of
+from api.problems import KNOWN, TYPE_PREFIX, Problem, problem_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -29,6 +29,8 @@ _EXPLAINED: Final = {
     HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take {method}; it takes {allowed}.",
     HTTPStatus.BAD_REQUEST: "The body of the request cannot be read. Send it as /openapi.json describes it.",
 }
+_NAMED: Final = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TYPE_PREFIX + "oversized-body"}
+"""Types of problems that are found before anybody reads what a request is about."""
 _UNPACKED: Final = re.compile(re.escape(str(Path(tempfile.gettempdir()) / "linernotes-")) + r"[^/\s]+/")
 
 
@@ -46,7 +48,7 @@ def install(app: FastAPI, home: Home) -> None:
         if detail == status.phrase or not isinstance(error, HTTPException) or status == HTTPStatus.BAD_REQUEST:
             allowed = (error.headers or {}).get("Allow", "something else")
             detail = _EXPLAINED.get(status, detail).format(method=request.method[:20], allowed=allowed)
-        problem = Problem(type=ABOUT_BLANK, title=status.phrase, status=status, detail=detail)
+        problem = Problem(type=_NAMED.get(status, ABOUT_BLANK), title=status.phrase, status=status, detail=detail)
         return answer(problem, home, dict(error.headers or {}))
 
     async def invalid(_request: Request, error: Exception) -> Response:

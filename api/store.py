@@ -37,7 +37,8 @@ class Job:
         stage: What is being done, with ``done`` of ``total``.
         result: JSON of the answer, when done.
         error: JSON of the problem, when failed.
-        idempotency_key: Token, key and request of the call, as digests; None when the client gave no key.
+        idempotency_key: Token, key and request of the call, as digests; None when the client gave no key, and from
+            some time after the job ended: see :func:`forget_calls`.
     """
 
     job_id: str
@@ -127,6 +128,21 @@ def change_job(connection: Connection, job_id: str, **values: str | int) -> None
     connection.execute(update(job).where(job.c.job_id == job_id).values(**values))
 
 
+def forget_calls(connection: Connection, before: str) -> None:
+    """Forget what was called how, for jobs that ended and were asked for before a moment.
+
+    What is kept of a request shows nothing, but whoever can guess its key can test a guess of its prompt.
+    """
+    over = (job.c.created < before, job.c.state.in_(("done", "failed")), job.c.idempotency_key.is_not(None))
+    connection.execute(update(job).where(*over).values(idempotency_key=None))
+
+
+def forget_call_of(connection: Connection, leaf_hash: str) -> None:
+    """Forget how the job was called that made a recording, given the leaf hash of its generation."""
+    made = job.c.result.contains(leaf_hash, autoescape=True)
+    connection.execute(update(job).where(made).values(idempotency_key=None))
+
+
 def jobs_in_state(connection: Connection, state: JobState) -> list[Job]:
     """Return the jobs in a state, oldest first."""
     rows = connection.execute(select(job).where(job.c.state == state).order_by(job.c.job_id))
@@ -173,9 +189,7 @@ def remove_edit_draft(connection: Connection, draft_id: str) -> bool:
 def remove_expired_edit_drafts(connection: Connection, moment: str) -> list[str]:
     """Forget those whose time is over, but none that is in the log and not sealed yet; return their ids."""
     over = (edit_draft.c.expires <= moment, edit_draft.c.state != "recorded")
-    found = list(connection.scalars(select(edit_draft.c.draft_id).where(*over)))
-    connection.execute(delete(edit_draft).where(*over))
-    return found
+    return list(connection.scalars(delete(edit_draft).where(*over).returning(edit_draft.c.draft_id)))
 
 
 def edit_drafts_with_files(connection: Connection) -> set[str]:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import IntegrityError
 
 from api.home import Draft
+from ledger.envelope import Envelope
 from provenance.admission import Limits, admit, foresee
 from provenance.errors import DuplicateStatementError
 from provenance.identity import digest_bytes, now
+from provenance.statement import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,7 +54,7 @@ class Intake:
             AdmissionError: It would be refused as things stand.
         """
         ring = self.keyring()
-        foresee(payload, signers, ring, ring.size, self._holds, now(), self._limits)
+        foresee(payload, signers, ring, ring.size, self._kind_of, now(), self._limits)
 
     def submit(self, envelopes: Sequence[bytes], once: str | None = None, also: Also | None = None) -> list[Receipt]:
         """Admit signed statements and append them, all or none.
@@ -96,11 +98,12 @@ class Intake:
 
     def _admitted(self, envelopes: Sequence[bytes]) -> list[Draft]:
         ring = self.keyring()
-        admitted = admit(envelopes, ring, ring.size, self._holds, now(), self._limits)
+        admitted = admit(envelopes, ring, ring.size, self._kind_of, now(), self._limits)
         return [Draft(each.statement, each.envelope, {}, each.signers) for each in admitted]
 
-    def _holds(self, leaf: Digest) -> bool:
-        return self._home.log.entry_by_leaf(digest_bytes(leaf)) is not None
+    def _kind_of(self, leaf: Digest) -> str | None:
+        entry = self._home.log.entry_by_leaf(digest_bytes(leaf))
+        return None if entry is None else parse(Envelope.parse(entry.data).payload).kind
 
 
 def submit(home: Home, envelopes: Sequence[bytes]) -> list[Receipt]:

@@ -8,6 +8,7 @@ Adding a recording stores its items, nothing else. `seal` turns what was added s
 time into sorted buckets; until then it is searched in memory.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -17,19 +18,22 @@ from sqlalchemy import Connection, Engine
 
 from fingerprint import match, posting, store
 from fingerprint.chroma import SECONDS_IN_ITEM, SECONDS_PER_ITEM, Fingerprint
-from fingerprint.errors import InsufficientEvidenceError
+from fingerprint.errors import DamagedFingerprintError, InsufficientEvidenceError
 from fingerprint.match import Alignment, Match
 from fingerprint.posting import Hits, Postings, Probes
-from fingerprint.store import Size, StoredFingerprint
+from fingerprint.store import Segment, Size, StoredFingerprint
 
 MIN_QUERY_SECONDS: Final = 4
 SEAL_ITEMS: Final = 2**18
 """Items (9 hours of sound) that are searched in memory before `seal` does anything."""
 
 _MAX_SEGMENT_POSTINGS: Final = 2**24
+_MAX_CHECKED_POSTINGS: Final = 2 * _MAX_SEGMENT_POSTINGS
+"""More than any segment has; one that is said to is not read into memory."""
 _MAX_DIAGONALS: Final = 256
 _DIAGONALS_PER_RECORDING: Final = 4
 _NEIGHBOURS: Final = (-1, 0, 1)
+_log = logging.getLogger("linernotes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +105,71 @@ class Index:
         return sorted(matches, key=lambda each: (-each.score, each.recording_id))[:limit]
 
     def is_due(self, connection: Connection) -> bool:
-        """Whether there is enough unsealed for `seal` to do something."""
-        segments = store.segments(connection)
+        """Whether there is enough unsealed for `seal` to do something, or to say why it cannot."""
+        try:
+            segments = store.segments(connection)
+        except DamagedFingerprintError:
+            return True
         return store.end_address(connection) - (segments[-1].end if segments else 0) >= SEAL_ITEMS
 
     def seal(self, connection: Connection) -> bool:
         """Moves the unsealed items into sorted buckets, when there are `SEAL_ITEMS` or more.
 
+        What is damaged is left as it is, and that is logged: sealing only saves time and memory, and a home has to
+        open before it can be checked and repaired.
+
         Args:
             connection: In a transaction that holds the write lock.
 
         Returns:
-            Whether there were enough.
+            Whether it was done.
         """
+        try:
+            return self._seal(connection)
+        except DamagedFingerprintError as damage:
+            _log.warning("The fingerprint index is not sealed: %s", damage)
+            return False
+
+    def rebuild(self, connection: Connection) -> None:
+        """Drops every bucket and makes all of them again from the stored fingerprints.
+
+        Args:
+            connection: In a transaction that holds the write lock.
+
+        Raises:
+            DamagedFingerprintError: A fingerprint is damaged; see `fingerprint.inventory.settle`.
+        """
+        store.clear_postings(connection)
+        for group in _groups(store.fingerprints_from(connection, 0)):
+            postings = _sorted_postings(group)
+            store.insert_segment(connection, group[0].start, group[-1].end + 1, postings)
+
+    def faults(self, connection: Connection) -> Iterator[str]:
+        """Says where the sealed postings are not what the stored fingerprints make them.
+
+        One segment at a time is made again and compared; the fingerprints are taken for what they are
+        (`fingerprint.inventory.check`).
+
+        Raises:
+            DamagedFingerprintError: A fingerprint is damaged.
+        """
+        try:
+            segments = store.segments(connection)
+        except DamagedFingerprintError as damage:
+            yield str(damage)
+            return
+        covered = 0
+        for segment in segments:
+            left_out, _ = store.held_between(connection, covered, segment.start)
+            if left_out or segment.start < covered:
+                yield f"the segment at {segment.start} does not begin where the one before it ends"
+            if not _is_made_of_fingerprints(connection, segment):
+                yield f"the postings of the segment at {segment.start} are not those of its fingerprints"
+            covered = max(covered, segment.end)
+        if stray := store.stray_buckets(connection):
+            yield f"{stray} buckets belong to no segment"
+
+    def _seal(self, connection: Connection) -> bool:
         segments = store.segments(connection)
         start = segments[-1].end if segments else 0
         unsealed = list(store.fingerprints_from(connection, start))
@@ -121,26 +177,15 @@ class Index:
         if end - start < SEAL_ITEMS:
             return False
         postings = _sorted_postings(unsealed)
+        merged: list[Segment] = []
         # Smaller neighbours are merged in, so that the number of segments grows slowly.
         while segments and segments[-1].postings <= 2 * len(postings) <= _MAX_SEGMENT_POSTINGS:
-            neighbour = segments.pop()
-            postings = np.sort(np.concatenate((store.all_postings(connection, neighbour), postings)))
+            merged.append(segments.pop())
+            postings = np.sort(np.concatenate((store.all_postings(connection, merged[-1]), postings)))
+        for neighbour in merged:
             store.delete_segment(connection, neighbour)
-            start = neighbour.start
-        store.insert_segment(connection, start, end, postings)
+        store.insert_segment(connection, merged[-1].start if merged else start, end, postings)
         return True
-
-    def rebuild(self, connection: Connection) -> None:
-        """Drops every bucket and makes all of them again from the stored fingerprints.
-
-        Args:
-            connection: In a transaction that holds the write lock.
-        """
-        for segment in store.segments(connection):
-            store.delete_segment(connection, segment)
-        for group in _groups(store.fingerprints_from(connection, 0)):
-            postings = _sorted_postings(group)
-            store.insert_segment(connection, group[0].start, group[-1].end + 1, postings)
 
     def _look_up(self, connection: Connection, probes: Probes, size: Size) -> Hits:
         segments = store.segments(connection)
@@ -208,6 +253,14 @@ def _match(recording_id: str, alignment: Alignment, score: float) -> Match:
         duration=(alignment.length - 1) * SECONDS_PER_ITEM + SECONDS_IN_ITEM,
         bit_error_rate=alignment.bit_error_rate,
     )
+
+
+def _is_made_of_fingerprints(connection: Connection, segment: Segment) -> bool:
+    fingerprints, items = store.held_between(connection, segment.start, segment.end)
+    if not fingerprints or items != segment.postings or items > _MAX_CHECKED_POSTINGS:
+        return False
+    group = list(store.fingerprints_from(connection, segment.start, segment.end))
+    return store.is_as_inserted(connection, segment, group[-1].end + 1, _sorted_postings(group))
 
 
 def _sorted_postings(group: list[StoredFingerprint]) -> Postings:

@@ -1,7 +1,8 @@
 """The tables of recognition: one row per fingerprint, and the sealed part of the index.
 
 All items lie in one space of addresses: a recording's items begin at its `start_address` and one
-address stays free behind them. The posting tables can be dropped and made again from the first.
+address stays free behind them. The posting tables can be dropped and made again from the first, and the first from the
+sound of the recordings (`fingerprint.inventory`).
 """
 
 from sqlalchemy import (

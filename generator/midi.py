@@ -14,13 +14,15 @@ Files that an editor saved are read as follows.
 - Each track is a part; one track alone, or one without a name, is a part for each of its channels.
   `generator.parts` says which voice a part is.
 - Without a tempo it is 120 quarter notes a minute; without a metre it is 4/4.
-- Controllers, pitch bends, pressure and system-exclusive data are not read.
+- Controllers, pitch bends, pressure and system-exclusive data are not read, nor any text but the names of
+  tracks; `read` tells which kinds of words were there.
 """
 
 import re
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from operator import itemgetter
 from pathlib import Path
@@ -89,8 +91,26 @@ def write_midi(score: Score, target: Path | None = None) -> bytes:
     return data
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read from a MIDI file.
+
+    Attributes:
+        score: Its music.
+        left_out: What else it says in words, or in data that may hold words, such as `lyrics`; in alphabetical order.
+    """
+
+    score: Score
+    left_out: tuple[str, ...]
+
+
 def read_midi(source: Path | bytes) -> Score:
-    """The music of a MIDI file of format 0 or 1.
+    """The music of a MIDI file: see `read`."""
+    return read(source).score
+
+
+def read(source: Path | bytes) -> Reading:
+    """The music of a MIDI file of format 0 or 1, and what of it is no music.
 
     Args:
         source: A path, or the bytes of the file.
@@ -108,7 +128,8 @@ def read_midi(source: Path | bytes) -> Score:
     bars = _bars(signatures, keys, texts, max(last_note, last_event))
     score = Score(_title(file), bars, tempos, voices(parts))
     _check_seconds(score)
-    return score
+    other = any(not _text(data).startswith(_FLAGS_PREFIX) for _, data in _metas(file, smf.TEXT))
+    return Reading(score, tuple(sorted(file.left_out | ({"texts"} if other else set()))))
 
 
 def _read_bounded(path: Path) -> bytes:

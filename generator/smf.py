@@ -18,6 +18,7 @@ NOTE_OFF: Final = 0x80
 NOTE_ON: Final = 0x90
 PROGRAM: Final = 0xC0
 META: Final = 0xFF
+EXCLUSIVE: Final = "system-exclusive data"
 
 TEXT: Final = 0x01
 TRACK_NAME: Final = 0x03
@@ -38,6 +39,17 @@ _MAX_QUANTITY_BYTES: Final = 4
 _DATA_BYTES: Final = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 _META_BYTES: Final = {SET_TEMPO: 3, TIME_SIGNATURE: 4, KEY_SIGNATURE: 2}
 _KEPT_META: Final = frozenset({TEXT, TRACK_NAME, END_OF_TRACK, *_META_BYTES})
+_LEFT_OUT_META: Final = {
+    0x02: "copyright notices",
+    0x04: "instrument names",
+    0x05: "lyrics",
+    0x06: "markers",
+    0x07: "cue points",
+    0x08: "program names",
+    0x09: "device names",
+    0x7F: "sequencer-specific data",
+}
+_OTHER_TEXTS: Final = range(0x0A, 0x10)
 _KEPT_CHANNEL: Final = frozenset({NOTE_OFF, NOTE_ON, PROGRAM})
 
 
@@ -65,11 +77,13 @@ class MidiFile:
         format: 0 (one track) or 1 (tracks that sound together).
         ticks_per_quarter: 1 to 32767.
         tracks: The kept events of each track, in file order; each ends with `END_OF_TRACK`.
+        left_out: What else the file says in words, or in data that may hold words, such as ``lyrics``.
     """
 
     format: int
     ticks_per_quarter: int
     tracks: tuple[tuple[Event, ...], ...]
+    left_out: frozenset[str] = frozenset()
 
 
 def parse(data: bytes) -> MidiFile:
@@ -81,6 +95,7 @@ def parse(data: bytes) -> MidiFile:
     """
     form, track_count, division, position = _parse_header(data)
     tracks: list[tuple[Event, ...]] = []
+    left_out: set[str] = set()
     budget = MAX_EVENTS
     while len(tracks) < track_count:
         name, start, end = _chunk(data, position, f"track {len(tracks) + 1} of {track_count}")
@@ -88,8 +103,9 @@ def parse(data: bytes) -> MidiFile:
             reader = _TrackReader(data[start:end], len(tracks) + 1, budget)
             tracks.append(reader.read())
             budget = reader.budget
+            left_out |= reader.left_out
         position = end
-    return MidiFile(form, division, tuple(tracks))
+    return MidiFile(form, division, tuple(tracks), frozenset(left_out))
 
 
 def _parse_header(data: bytes) -> tuple[int, int, int, int]:
@@ -140,6 +156,7 @@ class _TrackReader:
 
     def __init__(self, data: bytes, number: int, budget: int) -> None:
         self.budget = budget
+        self.left_out: set[str] = set()
         self._data = data
         self._number = number
         self._position = 0
@@ -161,6 +178,7 @@ class _TrackReader:
                     return tuple(self._events)
             elif status in _SYSTEM_EXCLUSIVE:
                 self._take(self._quantity())
+                self.left_out.add(EXCLUSIVE)
             elif (kind := status & _CHANNEL_STATUS_BITS) in _DATA_BYTES:
                 running_status = status
                 self._channel(tick, kind, status & 0x0F)
@@ -179,6 +197,8 @@ class _TrackReader:
             )
         if kind in _KEPT_META:
             self._events.append(Event(tick, META, kind, payload))
+        elif name := _LEFT_OUT_META.get(kind, "texts" if kind in _OTHER_TEXTS else ""):
+            self.left_out.add(name)
         return kind == END_OF_TRACK
 
     def _channel(self, tick: int, kind: int, channel: int) -> None:

@@ -186,6 +186,10 @@ class RemoteAnswerTooLongError(RemoteError):
     """Somebody else's server answers with more than is read of it."""
 
 
+class DisagreeingTilesError(MonitorError):
+    """The tiles of a log that is followed do not lead to the checkpoint that it gives with them."""
+
+
 def shown(value: object) -> str:
     """Returns a value as a message may quote it: its `repr`, cut to one short line."""
     text = repr(value)

@@ -3,7 +3,8 @@
 It reads what every mirror can read: the checkpoint, the tiles and the bundles of entries (C2SP
 tlog-tiles). Its own edge of the tree, extended by every new leaf, has to have the root that the new
 checkpoint states; so the log it follows is the log it followed before, and nothing in between is
-missing. What it remembers lies in one file.
+missing. What it remembers lies in one file, and does not move past an entry before whoever follows the
+log acknowledges it: every entry is handed over at least once.
 """
 
 import json
@@ -15,11 +16,20 @@ from typing import Protocol
 from ledger.checkpoint import Checkpoint
 from ledger.durability import replace
 from ledger.encoding import MAX_NUMBER, decode_base64, encode_base64
-from ledger.errors import ForkedLogError, LedgerError, MonitorError, NoteError, ShrunkLogError, TileError, shown
+from ledger.errors import (
+    DisagreeingTilesError,
+    ForkedLogError,
+    LedgerError,
+    MonitorError,
+    NoteError,
+    ShrunkLogError,
+    TileError,
+    shown,
+)
 from ledger.merkle import HASH_BYTES, Frontier, leaf_hash
 from ledger.note import MAX_NOTE_BYTES, Note
 from ledger.policy import Policy
-from ledger.tile import TILE_WIDTH, TilePath, parse_bundle, split
+from ledger.tile import TILE_HEIGHT, TILE_WIDTH, TilePath, parse_bundle, split, tile_widths
 
 MAX_NEW_ENTRIES = 2**22
 """Entries that one look takes in: their leaf hashes are held in memory, 32 bytes each."""
@@ -45,9 +55,10 @@ class Followed:
     """How far a monitor has come.
 
     Attributes:
-        edge: Of the tree over the entries that were taken in.
+        edge: Of the tree over the entries that were acknowledged, and over those that were left out
+            because the monitor began behind them.
         seen: The largest checkpoint that was accepted, a signed note; None before the first. It may
-            cover more than was taken in.
+            cover more than the edge.
     """
 
     edge: Frontier = field(default_factory=Frontier)
@@ -74,58 +85,88 @@ class Monitor:
         source: Where to read it.
         policy: Which logs are accepted, and how many witnesses have to have looked on.
         memory: File in which to remember how far it has come; its folder has to exist.
+        first: Index of the entry to begin with where nothing is remembered yet; None for the first
+            that comes after the newest checkpoint. What is left out is not shown, but bound all the same:
+            the tree over it is part of the signed root, and no later look accepts another.
 
     Raises:
         MonitorError: The file is there and is not a monitor's.
         OSError: It cannot be read.
     """
 
-    def __init__(self, source: Source, policy: Policy, memory: Path) -> None:
+    def __init__(self, source: Source, policy: Policy, memory: Path, first: int | None = 0) -> None:
         self._source = source
         self._policy = policy
         self._memory = memory
+        self._first = first
         self.followed = _read(memory)
+        self._given = self.followed
 
     def look(self) -> Iterator[list[Seen]]:
-        """Takes in what is new, a bundle at a time, after all of it was shown to extend what was seen before.
+        """Gives what is new, a bundle at a time, after all of it was shown to extend what was seen before.
 
-        The monitor remembers a bundle when the next one is asked for: whoever stops while dealing
-        with one is given it again.
+        Whatever is not acknowledged is given again by the next look.
 
         Yields:
             The new entries of each bundle, in order.
 
         Raises:
             ShrunkLogError: The log is smaller than it was.
-            ForkedLogError: The log does not extend what was seen before.
-            MonitorError: There are more new entries than one look takes in.
+            ForkedLogError: Its checkpoint and the one that was seen before contradict each other.
+            DisagreeingTilesError: Its tiles do not lead to its checkpoint, so nothing shows that it
+                extends what was seen before, nor that it does not.
+            MonitorError: There are more new entries than one look takes in, or fewer entries than the
+                one to begin with.
             PolicyError: The policy does not accept the checkpoint.
             LedgerError: What the source gives is no checkpoint, tile or bundle; or it gives nothing.
         """
         note = self._source.checkpoint()
         checkpoint = self._policy.check(note)
         self._require_same_log(checkpoint, note)
-        edge = self.followed.edge
+        edge = self._start(checkpoint)
+        leaves = self._leaves(edge.size, checkpoint.size)
+        self._require_extends(edge, leaves, checkpoint, note)
+        self._remember(Followed(edge, note))
+        self._given = self.followed
+        for bundle in self._bundles(edge.size, checkpoint.size, leaves):
+            edge = edge.extended([leaf_hash(entry.data) for entry in bundle]).frontier
+            self._given = Followed(edge, note)
+            yield bundle
+
+    def acknowledge(self) -> None:
+        """Remembers that every entry given so far was dealt with, and returns when that is on the disk.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self._remember(self._given)
+
+    def _start(self, checkpoint: Checkpoint) -> Frontier:
+        """The edge from which to go on; where to begin is asked of the log, and shown to be true by its root."""
+        edge, first = self.followed.edge, 0
+        if self.followed.seen is None:
+            first = checkpoint.size if self._first is None else self._first
+            if first > checkpoint.size:
+                raise MonitorError(
+                    f"The log {shown(checkpoint.origin)} has {checkpoint.size} entries, so none to begin with at "
+                    f"{first}; begin with {checkpoint.size} or one before."
+                )
         if checkpoint.size < edge.size:
             raise _shrunk(checkpoint, edge.size)
-        if checkpoint.size - edge.size > MAX_NEW_ENTRIES:
+        new = checkpoint.size - max(first, edge.size)
+        if new > MAX_NEW_ENTRIES:
             raise MonitorError(
-                f"The log has {checkpoint.size - edge.size} new entries, more than the {MAX_NEW_ENTRIES} that are "
-                "taken in at once; mirror its tiles, and begin from there."
+                f"The log {shown(checkpoint.origin)} has {new} new entries, more than the {MAX_NEW_ENTRIES} that are "
+                f"taken in at once. Begin with entry {checkpoint.size - MAX_NEW_ENTRIES} or a later one, in a new "
+                "memory (`linernotes log monitor --from`, `--memory`); entries before it are not shown then, and an "
+                "old memory is not compared: keep it, it holds the checkpoint that was seen before."
             )
-        leaves = self._new_leaves(checkpoint.size)
-        if not self._extends(leaves, checkpoint):
-            raise self._forked(checkpoint, note)
-        self._remember(Followed(edge, note))
-        for bundle in self._bundles(checkpoint.size, leaves):
-            yield bundle
-            edge = edge.extended([leaf_hash(entry.data) for entry in bundle]).frontier
-            self._remember(Followed(edge, note))
+        return self._edge(first, checkpoint.size) if first else edge
 
     def _require_same_log(self, checkpoint: Checkpoint, note: bytes) -> None:
-        if self.followed.seen is None:
+        before = _checkpoint(self.followed.seen)
+        if before is None:
             return
-        before = Checkpoint.parse(Note.parse(self.followed.seen).text)
         if before.origin != checkpoint.origin:
             raise MonitorError(
                 f"This monitor follows the log {shown(before.origin)}, and the source is of "
@@ -134,31 +175,57 @@ class Monitor:
         if checkpoint.size < before.size:
             raise _shrunk(checkpoint, before.size)
         if checkpoint.size == before.size and checkpoint.root_hash != before.root_hash:
-            raise self._forked(checkpoint, note)
+            raise self._forked(before, checkpoint, note)
 
-    def _extends(self, leaves: list[bytes], checkpoint: Checkpoint) -> bool:
-        """Whether the new leaves lead from the edge to the checkpoint, by way of the one that was seen before."""
-        edge, tree = self.followed.edge, self.followed.edge.extended(leaves).frontier
-        if self.followed.seen is not None:
-            before = Checkpoint.parse(Note.parse(self.followed.seen).text)
-            if edge.extended(leaves[: before.size - edge.size]).frontier.root != before.root_hash:
-                return False
-        return tree.root == checkpoint.root_hash
+    def _require_extends(self, edge: Frontier, leaves: list[bytes], checkpoint: Checkpoint, note: bytes) -> None:
+        """The leaves have to lead from the edge to the checkpoint, by way of the one that was seen before."""
+        before, past = _checkpoint(self.followed.seen), edge
+        if edge.extended(leaves).frontier.root != checkpoint.root_hash:
+            past = self._past(edge.size, checkpoint.size)
+            if past.extended(leaves).frontier.root != checkpoint.root_hash:
+                raise self._disagreeing(checkpoint, note)
+        # The checkpoint's own tree begins with this past: another root here is signed evidence of two pasts.
+        if before and past.extended(leaves[: before.size - edge.size]).frontier.root != before.root_hash:
+            raise self._forked(before, checkpoint, note)
+        if past != edge:
+            raise MonitorError(
+                f"The log {shown(checkpoint.origin)} extends the checkpoint that was seen before, but not the "
+                f"{edge.size} entries that {self._memory} stands for: that file was damaged or altered. Remove it, "
+                "and the log is read again from its beginning."
+            )
 
-    def _new_leaves(self, size: int) -> list[bytes]:
+    def _past(self, size: int, of: int) -> Frontier:
+        """The edge of a size as the log's tiles have it; that of no tree where it does not give them."""
+        try:
+            return self._edge(size, of)
+        except LedgerError:
+            return Frontier(size, (bytes(HASH_BYTES),) * size.bit_count())
+
+    def _edge(self, size: int, of: int) -> Frontier:
+        """The edge over the first entries of a larger tree: hashes of its tiles, which its root has to prove."""
+        hashes: tuple[bytes, ...] = ()
+        for level, width in sorted(tile_widths(size).items(), reverse=True):
+            index = size >> TILE_HEIGHT * (level + 1)
+            there = min(TILE_WIDTH, (of >> TILE_HEIGHT * level) - index * TILE_WIDTH)
+            tile = self._tile(TilePath(level, index, there))
+            hashes += Frontier().extended(split(tile, 0, width)).frontier.hashes
+        return Frontier(size, hashes)
+
+    def _leaves(self, first: int, size: int) -> list[bytes]:
         """The leaf hashes behind the edge, from the tiles."""
-        first = self.followed.edge.size
         leaves: list[bytes] = []
         for path in _paths(0, first, size):
-            tile = self._source.tile(path)
-            if len(tile) != path.width * HASH_BYTES:
-                raise TileError(f"The log gives {len(tile)} bytes for {path.format()}, not {path.width} hashes.")
-            leaves += split(tile, max(0, first - path.index * TILE_WIDTH))
+            leaves += split(self._tile(path), max(0, first - path.index * TILE_WIDTH))
         return leaves
 
-    def _bundles(self, size: int, leaves: list[bytes]) -> Iterator[list[Seen]]:
+    def _tile(self, path: TilePath) -> bytes:
+        tile = self._source.tile(path)
+        if len(tile) != path.width * HASH_BYTES:
+            raise TileError(f"The log gives {len(tile)} bytes for {path.format()}, not {path.width} hashes.")
+        return tile
+
+    def _bundles(self, first: int, size: int, leaves: list[bytes]) -> Iterator[list[Seen]]:
         """The entries behind the edge; each has to have its leaf hash."""
-        first = self.followed.edge.size
         for path in _paths(None, first, size):
             start = path.index * TILE_WIDTH
             entries = parse_bundle(self._source.tile(path), path.width)
@@ -182,13 +249,27 @@ class Monitor:
         replace(self._memory, json.dumps(document).encode(), mode=_MODE)
         self.followed = followed
 
-    def _forked(self, checkpoint: Checkpoint, note: bytes) -> ForkedLogError:
+    def _forked(self, before: Checkpoint, checkpoint: Checkpoint, note: bytes) -> ForkedLogError:
         return ForkedLogError(
             f"The log {shown(checkpoint.origin)} states the root {checkpoint.root_hash.hex()} at size "
-            f"{checkpoint.size}, which does not extend the {self.followed.edge.size} entries that were seen before: "
-            "its past was changed, or it shows different people different logs. Keep the two checkpoints, which prove "
-            f"it, and tell others: before: {_whole(self.followed.seen)}; now: {_whole(note)}"
+            f"{checkpoint.size}, which does not extend the {before.size} entries that were seen before: "
+            "its past was changed, or it shows different people different logs. The two checkpoints contradict each "
+            "other, and the log signed both. Keep them, and tell others: "
+            f"before: {_whole(self.followed.seen)}; now: {_whole(note)}"
         )
+
+    def _disagreeing(self, checkpoint: Checkpoint, note: bytes) -> DisagreeingTilesError:
+        return DisagreeingTilesError(
+            f"The tiles of the log {shown(checkpoint.origin)} do not lead to its checkpoint, which states the root "
+            f"{checkpoint.root_hash.hex()} at size {checkpoint.size}: a tile is damaged or false where it was read, or "
+            "the log hides that its past was changed; nothing here proves which. Nothing new was taken in. Ask again, "
+            "or ask a mirror; if it stays so, keep the checkpoints, and tell others: "
+            f"before: {_whole(self.followed.seen)}; now: {_whole(note)}"
+        )
+
+
+def _checkpoint(note: bytes | None) -> Checkpoint | None:
+    return None if note is None else Checkpoint.parse(Note.parse(note).text)
 
 
 def _whole(note: bytes | None) -> str:

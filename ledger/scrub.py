@@ -13,17 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from ledger import postgresql, segments, sqlite
+from ledger import postgresql, segments, sqlite, store
 from ledger.database import reading
 from ledger.errors import DatabaseBusyError, DatabaseUnavailableError
-from ledger.tables import HEAD
 
 PATIENCE_SECONDS = 30.0
 _PAUSE_SECONDS = 0.1
-_SCRUBBED = "scrubbed up to entry "
+_SERVER_PAUSE_SECONDS = 1.0
+"""A table is locked while it is written anew: in between, others get their turn."""
+_SCRUBBED = "scrubbed before entry "
+_SAID = "SELECT obj_description(to_regclass(%s), 'pg_class')"
 _NUMBER = re.compile(r"\d+")
 _OF_THE_OWNER = (
     "The values are deleted, but their bytes are still in the files of the database server, which this user may not "
@@ -31,12 +33,12 @@ _OF_THE_OWNER = (
 )
 _OF_A_SUPERUSER = (
     "The tables are written anew, but the bytes of what was deleted are still in the server's write-ahead log, which "
-    "this user may not move on. Let a superuser run `linernotes db roles | psql`, which gives the owner of the database "
-    'that right; then run `linernotes db scrub` as the owner (docs/operations.md, "Erasing").'
+    "this user may not move on. Let a superuser run `linernotes db roles | psql`, which gives the owner of the "
+    'database that right; then run `linernotes db scrub` as the owner (docs/operations.md, "Erasing").'
 )
 _COPIES = (
-    "The server archives its write-ahead log or has standbys: erase what is older than now there, and make the standbys "
-    'anew (docs/operations.md, "Erasing").'
+    "The server archives its write-ahead log or has standbys: erase what is older than now there, and make the "
+    'standbys anew (docs/operations.md, "Erasing").'
 )
 
 
@@ -69,9 +71,10 @@ def scrub(engine: Engine, tables: Sequence[str]) -> Scrubbed:
             cursor.execute("VACUUM")
             _empty_the_journal(cursor)
         return Scrubbed(done=True)
+    with reading(engine) as connection:
+        size = store.head(connection).size
     with _alone(engine) as (driver, cursor):
-        size = _size(cursor)
-        if not all([_written_anew(driver, cursor, table) for table in tables]):
+        if not all(_written_anew(driver, cursor, table) for table in tables):
             return Scrubbed(done=False, left_to_do=(_OF_THE_OWNER,))
         if not segments.may_be_turned(cursor):
             return Scrubbed(done=False, left_to_do=(_OF_A_SUPERUSER,))
@@ -86,16 +89,18 @@ def scrub(engine: Engine, tables: Sequence[str]) -> Scrubbed:
 def scrubbed_up_to(engine: Engine, tables: Sequence[str]) -> int:
     """Returns the size of the log when `scrub` was last completed on a server; 0 where it never was.
 
-    What entries from there on erased may still be in its files. The server's own copies tell the truth of themselves,
-    for the tables carry it.
+    What entries from there on erased may still be in its files. The tables carry the number, so that a copy of the
+    files says it of itself.
     """
+    sizes = []
     with reading(engine) as connection:
-        said = [
-            connection.scalar(text("SELECT obj_description(to_regclass(:table), 'pg_class')"), {"table": table})
-            for table in tables
-        ]
-    sizes = [str(each).removeprefix(_SCRUBBED) for each in said]
-    return min(int(size) if size.isdecimal() else 0 for size in sizes)
+        cursor = connection.connection.cursor()
+        for table in tables:
+            cursor.execute(_SAID, (table,))
+            [[said]] = cursor.fetchall()
+            size = str(said).removeprefix(_SCRUBBED)
+            sizes.append(int(size) if size.isdecimal() else 0)
+    return min(sizes)
 
 
 def _written_anew(driver: Any, cursor: DBAPICursor, table: str) -> bool:
@@ -125,22 +130,16 @@ def _written_anew(driver: Any, cursor: DBAPICursor, table: str) -> bool:
                     "that have been open for long (pg_stat_activity, pg_prepared_xacts, pg_replication_slots), and run "
                     "`linernotes db scrub`."
                 )
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(_SERVER_PAUSE_SECONDS)
     finally:
         driver.remove_notice_handler(keep)
 
 
-def _size(cursor: DBAPICursor) -> int:
-    cursor.execute(f"SELECT size FROM {HEAD.name}")
-    [[size]] = cursor.fetchall()
-    return int(size)
-
-
 def _held(kept: Sequence[str]) -> str:
     return (
-        f"The tables are written anew, but the server keeps {len(kept)} old segments of its write-ahead log (in pg_wal, "
-        f"the names that end in {kept[0]} to {kept[-1]}), for a replication slot, for an archive that has not taken "
-        "them, or because of wal_keep_size. See to that, and run `linernotes db scrub` again."
+        f"The tables are written anew, but the server keeps {len(kept)} old segments of its write-ahead log (in "
+        f"pg_wal, the names that end in {kept[0]} to {kept[-1]}), for a replication slot, for an archive that has not "
+        "taken them, or because of wal_keep_size. See to that, and run `linernotes db scrub` again."
     )
 
 
@@ -150,9 +149,9 @@ def _alone(engine: Engine) -> Iterator[tuple[Any, DBAPICursor]]:
     sqlite_ = engine.dialect.name == "sqlite"
     try:
         connection = engine.raw_connection()
+        driver: Any = connection.driver_connection
         connection.detach()
         try:
-            driver: Any = connection.driver_connection
             if not sqlite_:
                 driver.autocommit = True
             yield driver, connection.cursor()

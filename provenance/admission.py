@@ -8,7 +8,7 @@ what is asked of an entry, in this order, so that what costs little is asked fir
 3. The payload is a statement of a known kind, in its RFC 8785 form.
 4. It was not made in the future. (How old it says it is does not matter: the log's order does.)
 5. Every signature on it holds, and those keys may sign such a statement at that place of the log.
-6. Every entry it links to is in the log, or earlier in the same batch.
+6. Every entry it links to is in the log, or earlier in the same batch, and of a kind that can be meant there.
 """
 
 from __future__ import annotations
@@ -35,16 +35,17 @@ from provenance.errors import (
     OversizedEntryError,
     StatementError,
     UnknownPredicateError,
+    WrongLinkError,
     WrongPayloadTypeError,
 )
 from provenance.identity import Digest
-from provenance.kind import PREDICATE_TYPES
+from provenance.kind import LINKED, PREDICATE_TYPES
 from provenance.payload import read_json
 from provenance.signed_entry import SignedEntry, checked_signers
 from provenance.statement import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from provenance.keyring import Keyring
     from provenance.payload import Json
@@ -112,7 +113,7 @@ def admit(
     envelopes: Sequence[bytes],
     keyring: Keyring,
     next_index: int,
-    known: Callable[[Digest], bool],
+    kind_of: Callable[[Digest], str | None],
     now: str,
     limits: Limits | None = None,
 ) -> list[Admitted]:
@@ -122,7 +123,7 @@ def admit(
         envelopes: DSSE envelopes, in the order in which they are to be appended.
         keyring: The log's keys, with every key statement that the log holds.
         next_index: Where the first of them would go: no less than the log's size.
-        known: Tells whether the log holds an entry with a leaf hash.
+        kind_of: Tells of which kind the entry with a leaf hash is; None when the log holds none.
         now: The present moment, RFC 3339 UTC to the second.
         limits: How much is taken; the defaults when left out.
 
@@ -140,18 +141,18 @@ def admit(
         )
     latest = _later(now, bounds.max_skew_seconds)
     admitted: list[Admitted] = []
-    batch: set[str] = set()
+    batch: dict[Digest, str] = {}
     for position, data in enumerate(envelopes):
         try:
             entry = receive(data, bounds)
             _require_past(entry.statement, now, latest)
             signers = checked_signers(entry.envelope, entry.statement, keyring.keys)
             keyring = keyring.after(SignedEntry(next_index + position, entry.leaf_hash, entry.statement, signers))
-            _require_links(entry.statement, batch, known)
+            _require_links(entry.statement, lambda leaf: batch.get(leaf) or kind_of(leaf))
         except AdmissionError as error:
             raise type(error)(f"Entry {position} of the batch is refused: {error}") from error
         admitted.append(Admitted(data, entry.leaf_hash, entry.statement, signers))
-        batch.add(entry.leaf_hash)
+        batch[entry.leaf_hash] = entry.statement.kind
     return admitted
 
 
@@ -160,7 +161,7 @@ def foresee(
     signers: Sequence[str],
     keyring: Keyring,
     next_index: int,
-    known: Callable[[Digest], bool],
+    kind_of: Callable[[Digest], str | None],
     now: str,
     limits: Limits | None = None,
 ) -> Statement[Predicate]:
@@ -171,7 +172,7 @@ def foresee(
         signers: Names of the keys that are to sign it.
         keyring: As for :func:`admit`, like all that follow.
         next_index: Where it would go.
-        known: Tells whether the log holds an entry with a leaf hash.
+        kind_of: Tells of which kind the entry with a leaf hash is; None when the log holds none.
         now: The present moment.
         limits: How much is taken.
 
@@ -189,7 +190,7 @@ def foresee(
         raise MalformedEnvelopeError(str(error)) from error
     _require_past(entry.statement, now, _later(now, bounds.max_skew_seconds))
     keyring.after(SignedEntry(next_index, entry.leaf_hash, entry.statement, frozenset(signers)))
-    _require_links(entry.statement, (), known)
+    _require_links(entry.statement, kind_of)
     return entry.statement
 
 
@@ -289,10 +290,16 @@ def _require_past(statement: Statement[Predicate], now: str, latest: str) -> Non
         )
 
 
-def _require_links(statement: Statement[Predicate], batch: Collection[str], known: Callable[[Digest], bool]) -> None:
+def _require_links(statement: Statement[Predicate], kind_of: Callable[[Digest], str | None]) -> None:
     for place, leaf in links(statement.predicate):
-        if leaf not in batch and not known(leaf):
+        kind, meant = kind_of(leaf), LINKED[statement.kind][place]
+        if kind is None:
             raise DanglingLinkError(
                 f"Its member {place} is {leaf}, which is the leaf hash of no entry of this log, nor of an earlier one "
                 "of the same batch; append that one first."
+            )
+        if kind not in meant:
+            raise WrongLinkError(
+                f"Its member {place} is {leaf}, which is the leaf hash of an entry of the kind {kind}; an entry of the "
+                f"kind {' or '.join(sorted(meant))} has to be named there."
             )

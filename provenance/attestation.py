@@ -1,23 +1,26 @@
 """Whether a logged statement holds: who signed it, where it lies, and who vouches for that log.
 
 These are checks 5 to 8 and 10 of ``provenance.verify``, for any entry that travels with its proof: that of a file,
-and those beside it. What they need to know of keys comes along too: the registration of the service key that
-signed the entry, and the handovers of the log since. Whether a key was revoked meanwhile, only evidence of keys
-can say, which the reader brings (``provenance.key_evidence``).
+and those beside it. An entry may come with several proofs, for what is signed into a file was proven before witnesses
+could see it: every proof has to hold, and any one of them may show that a quorum looked on. What they need to know of
+keys comes along too: the registration of the service key that signed the entry, and the handovers of the log since.
+Whether a key was revoked meanwhile, only evidence of keys can say, which the reader brings
+(``provenance.key_evidence``).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ledger.checkpoint import Checkpoint
 from ledger.envelope import Envelope, verify
-from ledger.errors import LedgerError, shown
+from ledger.errors import LedgerError, PolicyError, shown
 from ledger.keys import Ed25519Verifier
-from ledger.note import Note
+from ledger.note import Note, open_note
+from ledger.policy import NONE
 from ledger.proof import TlogProof
 from ledger.timestamp import TimeStamp, stamped_bytes
 from ledger.timestamp import verify as verify_stamp
@@ -29,12 +32,13 @@ from provenance.key_predicate import KeyPredicate
 from provenance.recording_predicate import EditPredicate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ledger.policy import Policy
     from ledger.rotation import Succession
     from ledger.timestamp import TsaRoots
     from provenance.bundle import EvidenceBundle, Exhibit, StampedEntry
+    from provenance.identity import Digest
     from provenance.key_evidence import KeyEvidence
 
 
@@ -113,24 +117,54 @@ class KeysAtHand:
             )
         return succession
 
+    def whole_log(self, trust: Trust, succession: Succession) -> Succession:
+        """Return the keys of the same log since the earliest registration that came along.
+
+        Args:
+            trust: What the reader knows.
+            succession: The keys of the log in which some entries were registered.
+
+        Raises:
+            EvidenceError: What came along is about another log too.
+            LedgerError: What a registration names is no key of a log.
+        """
+        services = [each for each in self.exhibits if (key := _key(each)) and key.role == "service"]
+        if trust.keys is not None or not services:
+            return succession
+        earliest = log_vkey(min(services, key=lambda each: proof_of(each).index))
+        whole, first = followed(earliest, self.exhibits), succession.tenures[0].verifier
+        if first not in [tenure.verifier for tenure in whole.tenures]:
+            raise EvidenceError(f"keys of the log {earliest} came along, and the log here is {first.vkey}")
+        return whole
+
 
 def envelope_signature(entry: Exhibit, keys: KeysAtHand, trust: Trust) -> Check:
     """Check 5: the statement is signed by a service key that was registered before it, and its signatures count."""
     return checked("envelope-signature", lambda: signature_detail(entry, keys, trust))
 
 
-def log_inclusion(keys: KeysAtHand, *entries: Exhibit) -> Check:
-    """Check 6: the inclusion proofs of entries, and of the keys that signed them, lead to the roots they came with."""
-    return checked("log-inclusion", lambda: _inclusion_detail(keys, entries))
+def log_inclusion(keys: KeysAtHand, *entries: Exhibit, beside: Sequence[Exhibit] = ()) -> Check:
+    """Check 6: the inclusion proofs of entries, and of the keys that signed them, lead to the roots they came with.
+
+    Args:
+        keys: The statements about keys that came along.
+        entries: What is asked about.
+        beside: What else came along; all of it has to hold, and other proofs of the same entries agree with theirs.
+    """
+    return checked("log-inclusion", lambda: _inclusion_detail(keys, entries, beside))
 
 
-def checkpoint_signature(keys: KeysAtHand, trust: Trust, *entries: Exhibit) -> Check:
+def checkpoint_signature(keys: KeysAtHand, trust: Trust, *entries: Exhibit, beside: Sequence[Exhibit] = ()) -> Check:
     """Check 7: all checkpoints are signed by the log that the key statement names, with the key whose turn it was."""
-    return checked("checkpoint-signature", lambda: _checkpoint_detail(keys, trust, entries))
+    return checked("checkpoint-signature", lambda: _checkpoint_detail(keys, trust, entries, beside))
 
 
-def log_trust(trust: Trust, keys: KeysAtHand, *entries: Exhibit) -> Check:
-    """Check 8: the reader's policy, or the reader's own log, accepts all checkpoints."""
+def log_trust(trust: Trust, keys: KeysAtHand, *entries: Exhibit, beside: Sequence[Exhibit] = ()) -> Check:
+    """Check 8: the reader's policy, or the reader's own log, accepts all checkpoints.
+
+    The quorum of a policy has to be reached by one proof of each entry, its own or one ``beside``; that the log is
+    one of the policy's, by the entry's own proof too; and no signature by a key of the policy may be false anywhere.
+    """
     if trust.policy is None:
         stated = _stated_log(keys, entries[0])
         if trust.own_log is None:
@@ -138,7 +172,7 @@ def log_trust(trust: Trust, keys: KeysAtHand, *entries: Exhibit) -> Check:
         if stated not in {tenure.verifier.vkey for tenure in trust.own_log.tenures}:
             detail = f"no policy was given, and it is not this home's own log; the log says it is {stated}"
             return Check("log-trust", "not-checked", detail)
-    return checked("log-trust", lambda: _trust_detail(trust, keys, entries))
+    return checked("log-trust", lambda: _trust_detail(trust, keys, entries, beside))
 
 
 def timestamp(trust: Trust, keys: KeysAtHand, entry: Exhibit, bundle: EvidenceBundle | None) -> Check:
@@ -261,32 +295,93 @@ def _with_keys(keys: KeysAtHand, entries: Sequence[Exhibit]) -> list[Exhibit]:
     return list(dict.fromkeys((*(keys.of(entry) for entry in entries), *others, *entries)))
 
 
-def _inclusion_detail(keys: KeysAtHand, entries: Sequence[Exhibit]) -> str:
-    for exhibit in _with_keys(keys, entries):
-        checkpoint = checkpoint_of(exhibit)
-        proof_of(exhibit).inclusion(checkpoint).verify(digest_bytes(exhibit.leaf_hash), checkpoint.root_hash)
+def _all_proofs(keys: KeysAtHand, entries: Sequence[Exhibit], beside: Sequence[Exhibit]) -> list[Exhibit]:
+    """Some entries and the keys that signed them, further proofs of those keys, and what came beside."""
+    needed = _with_keys(keys, entries)
+    envelopes = {each.envelope for each in needed}
+    further = (each for each in keys.exhibits if each.envelope in envelopes)
+    return list(dict.fromkeys((*needed, *further, *beside)))
+
+
+def _inclusion_detail(keys: KeysAtHand, entries: Sequence[Exhibit], beside: Sequence[Exhibit]) -> str:
+    own = _with_keys(keys, entries)
+    places: dict[Digest, int] = {}
+    for exhibit in _all_proofs(keys, entries, beside):
+        try:
+            _require_included(exhibit, places)
+        except (LedgerError, EvidenceError) as error:
+            if exhibit in own:
+                raise
+            raise EvidenceError(
+                f"the entry {exhibit.leaf_hash} in the evidence beside the file does not hold: {error}"
+            ) from error
     entry = entries[0]
     return f"entry {proof_of(entry).index} of {checkpoint_of(entry).size}, leaf {entry.leaf_hash}"
 
 
-def _checkpoint_detail(keys: KeysAtHand, trust: Trust, entries: Sequence[Exhibit]) -> str:
+def _require_included(exhibit: Exhibit, places: dict[Digest, int]) -> None:
+    """An entry lies where its proof says, and where its other proofs say (a log holds no entry twice)."""
+    proof, checkpoint, leaf = proof_of(exhibit), checkpoint_of(exhibit), exhibit.leaf_hash
+    proof.inclusion(checkpoint).verify(digest_bytes(leaf), checkpoint.root_hash)
+    if places.setdefault(leaf, proof.index) != proof.index:
+        raise EvidenceError(f"one proof of {leaf} is about index {places[leaf]}, and another about {proof.index}")
+
+
+def _notes(exhibits: Iterable[Exhibit]) -> list[bytes]:
+    """The signed checkpoints that proofs lead to, each once."""
+    return list(dict.fromkeys(proof_of(each).checkpoint_note for each in exhibits))
+
+
+def _checkpoint_detail(keys: KeysAtHand, trust: Trust, entries: Sequence[Exhibit], beside: Sequence[Exhibit]) -> str:
     succession = keys.log_of(trust, *entries)
     signers = dict.fromkeys(
         verifier.vkey
-        for exhibit in _with_keys(keys, entries)
-        for verifier in succession.signers(succession.open(proof_of(exhibit).checkpoint_note).size)
+        for note in _notes(_with_keys(keys, entries))
+        for verifier in succession.signers(succession.open(note).size)
     )
+    whole = keys.whole_log(trust, succession)
+    for note in _notes(_all_proofs(keys, entries, beside)):
+        whole.open(note)
     return f"signed by {' and '.join(signers)}"
 
 
-def _trust_detail(trust: Trust, keys: KeysAtHand, entries: Sequence[Exhibit]) -> str:
-    for exhibit in _with_keys(keys, entries):
-        note = proof_of(exhibit).checkpoint_note
-        if trust.policy is not None:
-            trust.policy.check(note)
-        elif trust.own_log is not None:
-            trust.own_log.open(note)
-    return "the given policy accepts the log" if trust.policy is not None else "it is this home's own log"
+def _trust_detail(trust: Trust, keys: KeysAtHand, entries: Sequence[Exhibit], beside: Sequence[Exhibit]) -> str:
+    proofs = _all_proofs(keys, entries, beside)
+    if trust.policy is None:
+        if trust.own_log is not None:
+            for note in _notes(proofs):
+                trust.own_log.open(note)
+        return "it is this home's own log"
+    for note in _notes(proofs):
+        _require_no_false_signature(trust.policy, note)
+    own = _with_keys(keys, entries)
+    for note in _notes(own):
+        replace(trust.policy, quorum=NONE).check(note)
+    for exhibit in own:
+        _require_quorum(trust.policy, _notes((exhibit, *(e for e in proofs if e.envelope == exhibit.envelope))))
+    return "the given policy accepts the log"
+
+
+def _require_no_false_signature(policy: Policy, note: bytes) -> None:
+    known = [log.verifier for log in policy.logs] + [witness.verifier for witness in policy.witnesses]
+    signers = {(signature.name, signature.key_id) for signature in Note.parse(note).signatures}
+    if not signers.isdisjoint((verifier.name, verifier.key_id) for verifier in known):
+        open_note(note, known)
+
+
+def _require_quorum(policy: Policy, notes: Sequence[bytes]) -> None:
+    refusals = []
+    for note in notes:
+        try:
+            policy.check(note)
+        except PolicyError as refusal:
+            refusals.append(refusal)
+        else:
+            return
+    raise EvidenceError(
+        f"{refusals[0]} A proof in a file is older than what witnesses say of it: get newer evidence from the log, "
+        "for a file as FILE.evidence beside it (`linernotes log evidence FILE`), for a package by exporting again."
+    ) from refusals[0]
 
 
 def _timestamp_detail(succession: Succession, stamps: Sequence[StampedEntry], roots: TsaRoots | None) -> str:

@@ -179,3 +179,7 @@ class DuplicateStatementError(AdmissionError):
 
 class TextError(ProvenanceError):
     """Text that cannot be stored, shown or compared, or says nothing."""
+
+
+class WrongLinkError(AdmissionError):
+    """A statement that names an entry of another kind than it is about."""

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,8 +48,9 @@ class ObjectStore:
         """Remove what interrupted work left in staging a day ago or longer."""
         horizon = time.time() - _STALE_SECONDS
         for folder in (self.root / _STAGING).glob("*"):
-            if folder.stat().st_mtime < horizon:
-                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another process was faster
+                if folder.stat().st_mtime < horizon:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def put(self, source: Path, known: Digest | None = None, *, durable: bool = False) -> Digest:
         """Move a staged file into the store, durably, and return its digest.

@@ -7,9 +7,9 @@ The checks are numbered, and reading this module is reading what verification me
 3. ``c2pa-ledger``: its signer's certificate is registered in the log, and it says what the statement says.
 4. ``content-digest``: the sound is the sound the statement is about.
 5. ``envelope-signature``: the statement is signed by a key registered earlier in the same log.
-6. ``log-inclusion``: statement, key and certificate lie in the trees of the checkpoints they came with.
+6. ``log-inclusion``: statement, key and certificate, and all that came beside, lie in the trees of their checkpoints.
 7. ``checkpoint-signature``: those checkpoints are signed by the log the key was registered in.
-8. ``log-trust``: that log is one the reader's own policy accepts.
+8. ``log-trust``: that log is one the reader's own policy accepts, by the proofs in the file or others beside it.
 9. ``fingerprint``: the audio sounds as the statement says.
 10. ``timestamp``: a time-stamping authority saw a checkpoint that covers the statement, by the time it states.
 
@@ -150,13 +150,13 @@ def verify_file(path: Path, report: ManifestReport, trust: Trust, bundle: Eviden
     finished = proof_of(rendition[0]).index if rendition else None
     checks.append(checked("c2pa-ledger", lambda: _ledger_detail(report, evidence, statement, trust, finished)))
     content, sound, part = _sound(path, report, statement, rendition[1] if rendition else None)
-    everything = (evidence.entry, evidence.signer)
+    everything, beside = (evidence.entry, evidence.signer), bundle.exhibits if bundle else ()
     checks += [
         content,
         envelope_signature(evidence.entry, evidence.keys, trust),
-        log_inclusion(evidence.keys, *everything),
-        checkpoint_signature(evidence.keys, trust, *everything),
-        log_trust(trust, evidence.keys, *everything),
+        log_inclusion(evidence.keys, *everything, beside=beside),
+        checkpoint_signature(evidence.keys, trust, *everything, beside=beside),
+        log_trust(trust, evidence.keys, *everything, beside=beside),
         sound,
         timestamp(trust, evidence.keys, evidence.entry, bundle),
     ]

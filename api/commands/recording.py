@@ -230,6 +230,8 @@ def _print_made(made: Made, *, json: bool) -> None:
         counts = answer.changes.model_dump(exclude={"kept"})
         changed = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
         rows.append(("changed notes", f"{changed}; {answer.changes.kept} kept"))
+    if answer.left_out:
+        rows.append(("left out", f"{', '.join(answer.left_out)}: only the music of a file is kept"))
     if answer.unmatched_words:
         rows.append(("not understood", " ".join(answer.unmatched_words)))
     table(("", ""), rows)

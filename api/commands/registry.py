@@ -135,7 +135,9 @@ def _entries(shown: KeyShown) -> str:
 def create_token(
     *,
     name: Annotated[str, typer.Option(help="What it is for.")],
-    scope: Annotated[list[str], typer.Option(help="read, generate, edit, check, export, audit, admin; repeat it.")],
+    scope: Annotated[
+        list[str], typer.Option(help="read, generate, edit, check, export, audit, submit, admin; repeat it.")
+    ],
     json: JsonOption = False,
 ) -> None:
     """Make a bearer token; it is shown this once and kept as a digest only."""

@@ -40,8 +40,8 @@ def create_generation(
 ) -> JobShown:
     """Compose a recording, in a job.
 
-    The same `Idempotency-Key` with the same request gives the same job, however often it is sent; with another
-    request it is refused (422).
+    The same `Idempotency-Key` with the same request gives the same job, however often it is sent within a week, until
+    its prompt is erased; with another request it is refused (422).
     """
     named = asked.model_dump(by_alias=True)
     if named["seed"] is None:

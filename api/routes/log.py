@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Response
 from api.authorisation import Guarded, requires
 from api.examples import CHECKPOINT, ENVELOPE, HEALTH, PROOF
 from api.openapi import open_answer, other_answer, shown
+from api.proofs import served_checkpoint
 from api.schemas.log import Health
 from api.service import Running
 
@@ -22,8 +23,11 @@ Index = Annotated[int, Path(ge=0, lt=2**63, description="From 0.")]
     "/checkpoint", response_class=Response, responses=open_answer("text/plain", CHECKPOINT, what="A signed note.")
 )
 def read_checkpoint(service: Running) -> Response:
-    """Give the newest signed checkpoint (C2SP tlog-checkpoint); no token is needed."""
-    return Response(service.home.log.checkpoint(), media_type=TEXT, headers={"Cache-Control": "public, max-age=1"})
+    """Give the newest signed checkpoint (C2SP tlog-checkpoint), with its cosignatures; no token is needed.
+
+    Where the log has witnesses, it is the newest checkpoint that their quorum has cosigned.
+    """
+    return Response(served_checkpoint(service.home), media_type=TEXT, headers={"Cache-Control": "public, max-age=1"})
 
 
 @open_to_all.get("/healthz", responses=open_answer("application/json", shown(HEALTH)))

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Body, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.authorisation import Guarded, requires
-from api.envelope_body import DESCRIBED, envelope_of
+from api.envelope_body import ASKED, DESCRIBED, asked_of, envelope_of
 from api.erasure import erase
-from api.examples import ERASED, ERASURE_ASKED, RECORDED, STATEMENT, STATEMENT_ASKED
+from api.examples import ERASED, ERASURE_ASKED, RECORDED, STATEMENT
 from api.openapi import asked as example_of
 from api.openapi import json_answer, other_answer
 from api.schemas.erasure import Erasure
-from api.schemas.request import ErasureAsked, StatementAsked, Words
+from api.schemas.request import ErasureAsked, Words
 from api.schemas.signing import Recorded
 from api.service import Running
 from api.signing import leaf_of
@@ -60,20 +60,24 @@ async def create_statement(
     "/statements/drafts",
     dependencies=[requires("submit")],
     response_class=Response,
+    openapi_extra=ASKED,
     responses=other_answer(
-        PAYLOAD_TYPE, STATEMENT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, what="The very bytes to be signed."
+        PAYLOAD_TYPE,
+        STATEMENT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        what="The very bytes to be signed.",
     ),
 )
-def create_statement_draft(
-    service: Running, asked: Annotated[StatementAsked, Body(openapi_examples=example_of(STATEMENT_ASKED))]
-) -> Response:
+async def create_statement_draft(request: Request, service: Running) -> Response:
     """Make a statement for a key elsewhere to sign, and hand out the bytes; nothing of it is kept.
 
     Its identifier and time are filled in, and it is asked everything that the log will ask, except whether the
     signatures hold. Sign the bytes where the key is (`linernotes sign`), and send the envelope to `/v1/statements`.
     What a person did to a recording is handed out by `/v1/recordings/{recording_id}/edits/drafts`.
     """
-    made = draft(service.home, service.intake, asked.kind, asked.predicate, asked.signers)
+    asked = await asked_of(request)
+    made = await run_in_threadpool(draft, service.home, service.intake, asked.kind, asked.predicate, asked.signers)
     return Response(made.payload, media_type=PAYLOAD_TYPE)
 
 

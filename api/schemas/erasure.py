@@ -25,7 +25,8 @@ class Erasure(Answer):
     Attributes:
         erased: Every member.
         withdrawn: Ids of the edits that waited for a signature, and do not any more.
-        left_to_do: What the administrator of the database server still has to do; nothing on SQLite.
+        left_to_do: What the owner of the tables or the administrator of the database server still has to do, until
+            which the bytes of the values are in files of the server; nothing on SQLite.
     """
 
     erased: list[ErasedField]

@@ -26,8 +26,11 @@ class EntrySeen(Answer):
 class MonitorReport(Answer):
     """What is new in a log, all of it verified against the signed checkpoint.
 
+    Every entry is in at least one report: one that could not be handed over, or whose monitor was killed
+    before it had remembered that, is told again by the next. ``log_index`` tells which one it is.
+
     Attributes:
-        new_entries: How many came since the last look.
+        new_entries: How many came since the last look that was handed over.
         entries: Those of them that were asked for.
     """
 

@@ -49,6 +49,7 @@ class RecordingMade(Answer):
     Attributes:
         changes: Only for edits.
         seconds: Length of the recording.
+        left_out: What an edited file says in words, by kind, such as lyrics; nothing of it is kept.
     """
 
     recording_id: str
@@ -62,6 +63,7 @@ class RecordingMade(Answer):
     model: ModelUsed
     unmatched_words: list[str]
     changes: ChangeCounts | None = None
+    left_out: list[str] = Field(default_factory=list)
 
     @classmethod
     def of(cls, made: Made) -> RecordingMade:
@@ -82,6 +84,7 @@ class RecordingMade(Answer):
             model=ModelUsed(id=made.model_id, weights_digest=made.weights_digest),
             unmatched_words=list(made.unmatched_words),
             changes=None if made.changes is None else ChangeCounts(**made.changes.model_dump()),
+            left_out=list(made.left_out),
         )
 
 

@@ -26,7 +26,7 @@ from generator.card import (
     weights_digest,
 )
 from generator.errors import AlteredWeightsError, MidiError, ModelCardError, ModelError, RequestError, ScoreError
-from generator.midi import read_midi, write_midi
+from generator.midi import read, read_midi, write_midi
 from generator.model import load_model
 from generator.musicxml import read_musicxml
 from generator.prompt import normalise, parse_key, parse_metre, read_prompt
@@ -162,7 +162,7 @@ def _models() -> list[bytes]:
 
 TARGETS: Sequence[Target] = (
     Target("generator.smf", smf.parse, (MidiError,), lambda: [write_midi(SCORE)], (smf.parse,), _MIDI_WORDS),
-    Target("generator.midi", _midi, (ScoreError,), lambda: [write_midi(SCORE)], (read_midi,), _MIDI_WORDS),
+    Target("generator.midi", _midi, (ScoreError,), lambda: [write_midi(SCORE)], (read_midi, read), _MIDI_WORDS),
     Target("generator.musicxml", _musicxml, (ScoreError,), lambda: [_XML], (read_musicxml,), _XML_WORDS),
     Target(
         "generator.compressed",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
     from api.home import Home
+    from tests.conftest import Run
 
 OPEN = {("get", "/checkpoint"), ("get", "/healthz"), ("get", "/tile/{path}")}
 
@@ -130,3 +131,8 @@ def test_a_scope_is_refused_by_name(home: Home) -> None:
     tokens.authorise(made, "generate", "read")
     with pytest.raises(TokenError, match="'reader' has no scope 'edit'"):
         tokens.authorise(made, "edit")
+
+
+def test_the_command_names_every_scope_that_there_is(linernotes: Run) -> None:
+    told = linernotes("token", "create", "--help").out
+    assert all(re.search(rf"\b{scope}\b", told) for scope in tokens.SCOPES)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,7 @@ from api.erasure import erase
 from api.errors import NothingThereError, UsageError
 from api.home import Home
 from api.integrity import fsck, rebuild
+from api.jobs import Call, Jobs
 from api.recording import generate
 from api.registry import add_party, parties
 from api.settings import Settings
@@ -68,6 +71,27 @@ def test_an_erased_prompt_is_nowhere(home: Home) -> None:
     assert not [warning for warning in report.warnings if "opening" in warning.where]
     assert rebuild(home)[1]
     assert home.statement(home.log.entry(erased.erased[0].log_index).leaf_hash.hex()).kind == "erasure"
+
+
+def test_no_guess_of_an_erased_prompt_can_be_tested_by_the_call_that_asked_for_it(home: Home) -> None:
+    request, call = GenerationRequest(PROMPT, seed=5, seconds=5), Call("token", "order-17", PROMPT.encode())
+    other = Call("token", "order-18", b"other")
+    running = Jobs(home)
+    running.start()
+    job, kept = running.submit(request, call), running.submit(replace(request, seed=6), other)
+    while (shown := running.show(running.find(kept.job_id))).state not in {"done", "failed"}:
+        time.sleep(0.05)
+    running.stop()
+    made = running.show(running.find(job.job_id)).recording
+    assert shown.recording is not None
+    assert made is not None
+    assert running.submit(request, call).job_id == job.job_id
+    fingerprints = call.fingerprint.split(":")[1:]
+    assert holding(home.root, *(each.encode() for each in fingerprints))
+    erase(home, made.recording_id)
+    home.engine.dispose()
+    assert holding(home.root, *(each.encode() for each in fingerprints)) == []
+    assert running.submit(replace(request, seed=6), other).job_id == kept.job_id
 
 
 def test_one_of_many_values_of_every_size(home: Home) -> None:

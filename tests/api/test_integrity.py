@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from api.history import renditions
 from api.home import Home
 from api.settings import load_settings
 
@@ -183,3 +184,87 @@ def test_an_older_database_is_not_shown_to_others_as_the_newest(studio, linernot
         done = linernotes(*command)
         assert done.code == 2
         assert "older copy of the database" in done.err
+
+
+def fingerprints(database: Path) -> list[list[tuple[object, ...]]]:
+    connection = sqlite3.connect(database)
+    tables = ("fingerprint", "posting_segment", "posting_bucket")
+    found = [connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables]  # noqa: S608
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE fingerprint SET items = zeroblob(length(items))",
+        "UPDATE fingerprint SET items = 12345678901234",
+        "DELETE FROM fingerprint",
+        "UPDATE fingerprint SET recording_id = 'somebody-elses'",
+        "UPDATE fingerprint SET recording_id = x'ff'",
+        "UPDATE fingerprint SET duration_ms = duration_ms + 1",
+        "UPDATE fingerprint SET item_count = 'x'",
+        "UPDATE fingerprint SET start_address = 7",
+        "INSERT INTO fingerprint VALUES (9000, 1, 'nobody', 1, 'chromaprint-test2', x'00000000')",
+        "UPDATE posting_bucket SET postings = zeroblob(length(postings))",
+        "DELETE FROM posting_bucket",
+        "UPDATE posting_segment SET posting_count = 'x'",
+    ],
+)
+def test_an_altered_fingerprint_index_is_found_and_made_again(studio, database, linernotes, monkeypatch, sql) -> None:
+    assert "the same as before" in linernotes("db", "rebuild").out
+    monkeypatch.setattr("fingerprint.index.SEAL_ITEMS", 10)
+    assert problems(linernotes) == []
+    before = fingerprints(database)
+    assert all(before)
+    change(database, sql)
+    found = problems(linernotes)
+    assert found
+    assert all("fingerprint" in problem and "db rebuild" in problem for problem in found)
+    assert "were repaired" in linernotes("db", "rebuild").out
+    assert problems(linernotes) == []
+    assert fingerprints(database) == before
+    assert "the same as before" in linernotes("db", "rebuild").out
+    assert [m["recording_id"] for m in linernotes("identify", studio.wav, "--json").json["matches"]] == [
+        studio.recording_id
+    ]
+
+
+def test_fingerprints_of_several_recordings_get_their_places_back(studio, database, linernotes) -> None:
+    for seed in (2, 3):
+        path = studio.root / f"{seed}.wav"
+        assert linernotes("generate", "x", "--bars", 2 * seed, "--seed", seed, "-o", path).code == 0
+    before = fingerprints(database)
+    connection = sqlite3.connect(database)
+    with connection:
+        first, second, third = (name for (name,) in connection.execute("SELECT recording_id FROM fingerprint"))
+        connection.execute("UPDATE fingerprint SET recording_id = 'x' WHERE recording_id = ?", (first,))
+        connection.execute("UPDATE fingerprint SET recording_id = ? WHERE recording_id = ?", (first, third))
+        connection.execute("DELETE FROM fingerprint WHERE recording_id = ?", (second,))
+    connection.close()
+    assert {problem.split(":")[0] for problem in problems(linernotes)} >= {f"fingerprint of recording {first}"}
+    assert "were repaired" in linernotes("db", "rebuild").out
+    assert problems(linernotes) == []
+    assert fingerprints(database)[0] == before[0]
+
+
+def test_a_fingerprint_whose_sound_is_gone_is_named(studio, database, linernotes) -> None:
+    linernotes("generate", "x", "--bars", 4, "--seed", 2, "-o", studio.root / "2.wav")
+    before = fingerprints(database)[0]
+    home = Home(load_settings())
+    [master] = [each for each in renditions(home, studio.recording_id) if each.media_type == "audio/wav"]
+    path = home.objects.path(master.asset_digest)
+    home.close()
+    path.rename(studio.root / "kept")
+    change(database, "UPDATE fingerprint SET items = zeroblob(length(items))")
+    done = linernotes("db", "rebuild")
+    assert done.code == 2
+    assert studio.recording_id in done.err
+    assert master.asset_digest in done.err
+    assert len(problems(linernotes)) == 2
+    (studio.root / "kept").rename(path)
+    [missing] = problems(linernotes)
+    assert missing.startswith(f"fingerprint of recording {studio.recording_id}: it is missing")
+    assert "were repaired" in linernotes("db", "rebuild").out
+    assert problems(linernotes) == []
+    assert fingerprints(database)[0] == before

@@ -196,3 +196,20 @@ def test_the_worker_outlives_a_locked_database(
     assert pipeline.begun.wait(60)
     running.stop()
     assert "waits for the next start" in caplog.text
+
+
+def test_what_a_job_was_called_is_forgotten_a_week_after_it(home: Home, pipeline: _Failing) -> None:
+    running = Jobs(home)
+    running.start()
+    ended = running.submit(REQUEST, Call("token", "key-4", b"request"))
+    assert pipeline.begun.wait(60)
+    running.stop()
+    waiting = Jobs(home).submit(REQUEST, Call("token", "key-5", b"request"))
+    assert Jobs(home).submit(REQUEST, Call("token", "key-4", b"request")).job_id == ended.job_id
+    with home.writing() as connection:
+        for job in (ended, waiting):
+            store.change_job(connection, job.job_id, created="2026-01-01T00:00:00Z")
+    assert Jobs(home).submit(REQUEST, Call("token", "key-5", b"request")).job_id == waiting.job_id
+    assert _job(home, ended.job_id).idempotency_key is None
+    assert _job(home, waiting.job_id).idempotency_key is not None
+    assert Jobs(home).submit(REQUEST, Call("token", "key-4", b"request")).job_id != ended.job_id

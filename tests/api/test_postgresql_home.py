@@ -1,4 +1,7 @@
-"""A whole home on PostgreSQL: the same story, and erasure by the procedure that is documented."""
+"""A whole home on PostgreSQL: the same story, and what becomes of what is erased by somebody who may do everything.
+
+What the roles of docs/operations.md may do, each, is tried in test_operations.py.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.erasure import erase
+from api.erasure import PRIVATE_TABLES, erase
+from api.errors import NothingThereError
 from api.home import Home
 from api.integrity import fsck, rebuild
 from api.registry import add_party, parties
 from api.settings import Settings
+from ledger.database import open_engine
+from ledger.errors import DatabaseBusyError
+from ledger.scrub import scrub, scrubbed_up_to
 from provenance import store
 from tests import postgresql as servers
 
@@ -48,7 +55,7 @@ def test_the_story_on_postgresql(
     assert "the same as before" in linernotes("db", "rebuild", home=home).out
     erased = linernotes("erase", recording, "--json", home=home).json
     assert {each["field"] for each in erased["erased"]} >= {"prompt"}
-    assert erased["left_to_do"]
+    assert linernotes("erase", recording, home=home).code == 3
 
 
 @pytest.fixture
@@ -72,9 +79,6 @@ def holding(server: servers.Server, value: bytes) -> list[str]:
 
 
 def test_an_erased_name_is_in_no_file_of_the_server(server: servers.Server, tmp_path: Path) -> None:
-    """The steps that are left to the administrator are those of docs/operations.md."""
-    from ledger.database import open_engine
-
     home = Home(Settings(home=tmp_path / "home", database=server.url, device="cpu"))
     kept = add_party(home, "Somebody Else Whose Name Stays")
     party = add_party(home, NAME)
@@ -82,22 +86,47 @@ def test_an_erased_name_is_in_no_file_of_the_server(server: servers.Server, tmp_
         salt = store.openings(connection, party.leaf_hash)["name"].salt
     admin = open_engine(server.url).execution_options(isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.exec_driver_sql("ANALYZE")
-        connection.exec_driver_sql("CHECKPOINT")
-    assert holding(server, NAME.encode())
-    assert erase(home, party.party_id).left_to_do
-    with admin.connect() as connection:
-        connection.exec_driver_sql("ALTER SYSTEM SET wal_recycle = off")
-        connection.exec_driver_sql("SELECT pg_reload_conf()")
-        for _ in range(2):
-            connection.exec_driver_sql("CHECKPOINT")
-            connection.exec_driver_sql("SELECT pg_switch_wal()")
-        connection.exec_driver_sql("CHECKPOINT")
+        for statement in ("ANALYZE", "CHECKPOINT", "SELECT pg_switch_wal()", "CHECKPOINT"):
+            connection.exec_driver_sql(statement)
     admin.dispose()
+    assert holding(server, NAME.encode())
+    assert holding(server, salt)
+    erased = erase(home, party.party_id)
+    assert len(erased.erased) == 1
+    assert erased.left_to_do == []
     assert holding(server, NAME.encode()) == []
     assert holding(server, salt) == []
     assert holding(server, kept.name.encode())
+    assert scrubbed_up_to(home.engine, PRIVATE_TABLES) == home.log.size()
+    with pytest.raises(NothingThereError, match=r"erased before\.$"):
+        erase(home, party.party_id)
     assert fsck(home).problems == ()
     assert rebuild(home)[1]
     assert {each.name for each in parties(home).parties} == {"", kept.name}
+    home.engine.dispose()
+
+
+def test_whoever_is_in_the_way_is_waited_for_and_named(
+    server: servers.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that is written anew takes deleted rows along for those who might still read them."""
+    monkeypatch.setattr("ledger.scrub.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("ledger.database.BUSY_SECONDS", 1)
+    home = Home(Settings(home=tmp_path / "home", database=server.url, device="cpu"))
+    party = add_party(home, NAME)
+    other = open_engine(server.url).execution_options(isolation_level="REPEATABLE READ")
+    with other.connect() as reader:
+        reader.exec_driver_sql("SELECT count(*) FROM entry")
+        with pytest.raises(DatabaseBusyError, match=r"the table opening keeps them.*run `linernotes db scrub`"):
+            erase(home, party.party_id)
+        with pytest.raises(NothingThereError, match="may still be in the files"):
+            erase(home, party.party_id)
+        reader.exec_driver_sql("SELECT count(*) FROM opening")  # which locks it, until the transaction ends
+        with pytest.raises(DatabaseBusyError, match="stays deleted, but its bytes may still be") as refusal:
+            scrub(home.engine, PRIVATE_TABLES)
+        assert "nothing was recorded" not in str(refusal.value)
+    other.dispose()
+    assert holding(server, NAME.encode())
+    assert scrub(home.engine, PRIVATE_TABLES).done
+    assert holding(server, NAME.encode()) == []
     home.engine.dispose()

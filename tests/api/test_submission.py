@@ -4,6 +4,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from ledger.envelope import Envelope
 from ledger.key_file import create_key, load_key
 from ledger.keys import Ed25519Signer
 from provenance.admission import Limits
+from provenance.document import links
 from provenance.errors import (
     AdmissionError,
     DuplicateStatementError,
@@ -31,9 +33,12 @@ from provenance.errors import (
     ReplacedKeyError,
     RevokedKeyError,
     UnknownKeyError,
+    WrongLinkError,
     WrongRoleError,
 )
+from provenance.identity import new_id
 from provenance.keyring import Keyring
+from provenance.kind import LINKED
 from provenance.signed_entry import read_entry
 from provenance.source_predicate import PartyPredicate
 from provenance.statement import Statement, Subject, header
@@ -108,6 +113,35 @@ def test_all_that_the_pipeline_signs_is_allowed(studio) -> None:
         ring = ring.after(read_entry(entry.index, entry.data, ring.keys))
     assert ring == Intake(home).keyring()
     assert ring.size == home.log.size() > 6
+    home.engine.dispose()
+
+
+def test_what_a_pipeline_links_to_could_be_linked_to_from_outside(finished_studio) -> None:
+    home = Home(Settings(home=finished_studio.home, device="cpu"))
+    statements = {entry.leaf_hash.hex(): home.statement(entry.leaf_hash.hex()) for entry in home.log.entries()}
+    linking = set()
+    for statement in statements.values():
+        for place, leaf in links(statement.predicate):
+            linking.add(statement.kind)
+            assert statements[leaf.removeprefix("sha256:")].kind in LINKED[statement.kind][place]
+    assert {"generation", "rendition", "model"} <= linking
+    home.engine.dispose()
+
+
+def test_a_link_to_an_entry_of_another_kind(studio) -> None:
+    """What was recorded here, said anew of the registration of the home's own key."""
+    home = Home(Settings(home=studio.home, device="cpu"))
+    entries = [(entry, home.statement(entry.leaf_hash.hex())) for entry in home.log.entries()]
+    rendition = next(statement for _, statement in entries if statement.kind == "rendition")
+    anew, size = {"statement_id": new_id()}, home.log.size()
+    for entry, statement in entries:
+        of = {"of": f"sha256:{entry.leaf_hash.hex()}"}
+        made = replace(rendition, predicate=rendition.predicate.model_copy(update=anew | of))
+        envelope = signed(made.to_bytes(), home.service)
+        if statement.kind != "generation":
+            with pytest.raises(WrongLinkError, match=f"of is .* of an entry of the kind {statement.kind}; "):
+                submit(home, [envelope])
+    assert home.log.size() == size
     home.engine.dispose()
 
 

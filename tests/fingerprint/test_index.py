@@ -1,5 +1,6 @@
 """Recognising recordings from clips, and never one that is not there."""
 
+import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, delete, func, select
+from sqlalchemy import Engine, delete, func, select, update
 
 from fingerprint import store
 from fingerprint.audio import Audio, decode, encode
@@ -319,3 +320,68 @@ def test_an_mp3_file_of_a_clip_is_found(
     path = tmp_path / "clip.wav"
     encode(excerpt(pieces[7], 3.21, 10), path, media_type="audio/mpeg")
     assert library.identify(fingerprint(decode(path)))[0].recording_id == "recording 7"
+
+
+@pytest.fixture
+def sealed(index: Index, engine: Engine, prints: list[Fingerprint], monkeypatch: pytest.MonkeyPatch) -> Index:
+    """An index of two segments, and some recordings behind them."""
+    monkeypatch.setattr("fingerprint.index.SEAL_ITEMS", 900)
+    with writing(engine) as connection:
+        for number, each in enumerate(prints):
+            index.add(connection, f"recording {number}", each)
+            if number in {29, 35}:
+                assert index.seal(connection)
+        assert len(store.segments(connection)) == 2
+        assert list(index.faults(connection)) == []
+    return index
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM posting_bucket",
+        "DELETE FROM posting_bucket WHERE bucket = 3",
+        "DELETE FROM posting_segment WHERE start_address = 0",
+        "DELETE FROM posting_bucket WHERE segment = 0; DELETE FROM posting_segment WHERE start_address = 0",
+        "UPDATE posting_bucket SET postings = zeroblob(length(postings)) WHERE segment = 0",
+        "UPDATE posting_bucket SET postings = zeroblob(7) WHERE bucket = 2",
+        "UPDATE posting_bucket SET postings = 'x' WHERE bucket = 2",
+        "UPDATE posting_bucket SET bucket = bucket + 1000",
+        "UPDATE posting_segment SET end_address = end_address - 1",
+        "UPDATE posting_segment SET end_address = end_address + 1",
+        "UPDATE posting_segment SET end_address = 68719476735",
+        "UPDATE posting_segment SET end_address = 'x'",
+        "UPDATE posting_segment SET posting_count = posting_count + 1",
+        "UPDATE posting_segment SET bucket_bits = bucket_bits + 1",
+        "INSERT INTO posting_segment VALUES (68000000000, 68719476735, 0, 1)",
+        "INSERT INTO posting_bucket VALUES (5, 0, x'0000000000000000')",
+        "UPDATE fingerprint SET start_address = -1 - start_address",
+    ],
+)
+def test_altered_postings_are_found_and_made_again(
+    sealed: Index, engine: Engine, prints: list[Fingerprint], change: str
+) -> None:
+    before = everything(Index(engine), prints)
+    behind = sqlite3.connect(str(engine.url.database))  # which checks no foreign keys
+    behind.executescript(change)
+    behind.close()
+    with writing(engine) as connection:
+        assert list(sealed.faults(connection))
+        sealed.is_due(connection)
+        sealed.seal(connection)
+        if "UPDATE fingerprint" in change:
+            return
+        sealed.rebuild(connection)
+        assert list(sealed.faults(connection)) == []
+    assert everything(sealed, prints) == before
+
+
+def test_what_is_damaged_is_not_sealed_and_that_is_said(
+    sealed: Index, engine: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fingerprint.index.SEAL_ITEMS", 1)
+    with writing(engine) as connection:
+        connection.execute(update(FINGERPRINT).values(duration_ms="x"))
+        assert sealed.is_due(connection)
+        assert not sealed.seal(connection)
+    assert "damaged" in caplog.text

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from generator import smf
 from generator.errors import MidiError, ScoreError
-from generator.midi import MAX_SECONDS, read_midi, write_midi
+from generator.midi import MAX_SECONDS, Reading, read, read_midi, write_midi
 from generator.score import BAR_FLAGS, QUARTET_VOICES, TICKS_PER_QUARTER, Bar, Note, Score, Tempo, Voice
 
 QUARTER = TICKS_PER_QUARTER
@@ -474,3 +474,43 @@ def test_an_altered_file_is_read_or_refused_and_never_crashes(data: st.DataObjec
         read_midi(bytes(altered))
     except ScoreError as error:
         assert "\n" not in str(error)  # noqa: PT017 - most alterations are still music
+
+
+WORDS = b"Kunigunde Zwetschkenbaum"
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (b"\xff\x01", "texts"),
+        (b"\xff\x02", "copyright notices"),
+        (b"\xff\x04", "instrument names"),
+        (b"\xff\x05", "lyrics"),
+        (b"\xff\x06", "markers"),
+        (b"\xff\x07", "cue points"),
+        (b"\xff\x08", "program names"),
+        (b"\xff\x09", "device names"),
+        (b"\xff\x0f", "texts"),
+        (b"\xff\x7f", "sequencer-specific data"),
+        (b"\xf0", "system-exclusive data"),
+        (b"\xf7", "system-exclusive data"),
+    ],
+)
+def test_words_in_a_file_are_told_by_kind_and_not_read(event: bytes, told: str) -> None:
+    data = with_event(write_midi(a_score()), event, WORDS)
+    assert WORDS in data
+    reading = read(data)
+    assert reading == Reading(a_score(), (told,))
+    assert WORDS not in write_midi(reading.score)
+
+
+def test_what_is_written_here_has_no_words_to_leave_out() -> None:
+    assert read(write_midi(a_score())).left_out == ()
+
+
+def with_event(data: bytes, event: bytes, words: bytes) -> bytes:
+    """Put an event with words in front of the others of the first track."""
+    at = data.index(b"MTrk") + 4
+    length = int.from_bytes(data[at : at + 4])
+    added = b"\0" + event + bytes([len(words)]) + words
+    return data[:at] + (length + len(added)).to_bytes(4) + added + data[at + 4 :]

@@ -1,5 +1,6 @@
 """Following a log that grows, shrinks, forks and lies."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +11,21 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from ledger.checkpoint import Checkpoint, sign_checkpoint
-from ledger.errors import ForkedLogError, LedgerError, MonitorError, PolicyError, ShrunkLogError, TileError
+from ledger.encoding import encode_base64
+from ledger.errors import (
+    DisagreeingTilesError,
+    ForkedLogError,
+    LedgerError,
+    MonitorError,
+    PolicyError,
+    RemoteError,
+    ShrunkLogError,
+    TileError,
+)
 from ledger.keys import Ed25519Signer
 from ledger.log import Log
 from ledger.monitor import Monitor, Seen
-from ledger.note import NoteSigner
+from ledger.note import Note, NoteSigner
 from ledger.policy import Policy, TrustedLog
 from ledger.tile import TilePath
 
@@ -26,11 +37,14 @@ class Copy:
     log: Log
     lies: dict[str, bytes] = field(default_factory=dict)
     note: bytes | None = None
+    hidden: frozenset[str] = frozenset()
 
     def checkpoint(self) -> bytes:
         return self.note or self.log.checkpoint()
 
     def tile(self, path: TilePath) -> bytes:
+        if path.format() in self.hidden:
+            raise RemoteError(f"404 for {path.format()}")
         return self.lies.get(path.format()) or self.log.tile(path)
 
 
@@ -46,7 +60,11 @@ def fork(tmp_path: Path, signer: NoteSigner, new_engine: Callable[[Path], Engine
 
 
 def taken_in(monitor: Monitor) -> list[Seen]:
-    return [entry for bundle in monitor.look() for entry in bundle]
+    seen = []
+    for bundle in monitor.look():
+        seen += bundle
+        monitor.acknowledge()
+    return seen
 
 
 def numbers(start: int, stop: int) -> list[bytes]:
@@ -90,9 +108,12 @@ def test_however_it_grows(
 def test_a_bundle_that_was_not_dealt_with_comes_again(log: Log, policy: Policy, tmp_path: Path) -> None:
     log.append(numbers(0, 600))
     memory = tmp_path / "memory"
-    bundles = Monitor(log, policy, memory).look()
+    monitor = Monitor(log, policy, memory)
+    bundles = monitor.look()
     assert len(next(bundles)) == 256
+    monitor.acknowledge()
     assert next(bundles)[0].index == 256
+    assert next(bundles)[0].index == 512
     bundles.close()
     log.append(numbers(600, 610))
     assert [entry.index for entry in taken_in(Monitor(log, policy, memory))] == list(range(256, 610))
@@ -126,12 +147,45 @@ def test_a_fork_behind_what_was_dealt_with_is_noticed(log: Log, fork: Log, polic
     log.append(numbers(0, 300))
     fork.append([*numbers(0, 299), b"another", *numbers(300, 310)])
     memory = tmp_path / "memory"
-    bundles = Monitor(log, policy, memory).look()
+    monitor = Monitor(log, policy, memory)
+    bundles = monitor.look()
     next(bundles)
-    next(bundles)
+    monitor.acknowledge()
     bundles.close()
-    with pytest.raises(ForkedLogError):
+    assert Monitor(log, policy, memory).followed.edge.size == 256
+    with pytest.raises(ForkedLogError, match="does not extend the 300 entries"):
         taken_in(Monitor(fork, policy, memory))
+
+
+def test_what_nobody_acknowledged_is_all_given_again(log: Log, policy: Policy, tmp_path: Path) -> None:
+    log.append(numbers(0, 600))
+    memory = tmp_path / "memory"
+    for _ in range(2):
+        assert sum(map(len, Monitor(log, policy, memory).look())) == 600
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "bundle by bundle"])
+@pytest.mark.parametrize("bundle", [TilePath(None, 0), TilePath(None, 1), TilePath(None, 2, 88)])
+def test_a_bundle_that_is_hidden_once_is_given_later(
+    log: Log, policy: Policy, tmp_path: Path, bundle: TilePath, *, at_once: bool
+) -> None:
+    log.append(numbers(0, 600))
+    memory = tmp_path / "memory"
+    given: list[Seen] = []
+    monitor = Monitor(Copy(log, hidden=frozenset({bundle.format()})), policy, memory)
+
+    def take_in() -> None:
+        for each in monitor.look():
+            given.extend(each)
+            if not at_once:
+                monitor.acknowledge()
+
+    with pytest.raises(RemoteError):
+        take_in()
+    assert len(given) == 256 * bundle.index
+    assert Monitor(log, policy, memory).followed.edge.size == (0 if at_once else len(given))
+    rest = taken_in(Monitor(log, policy, memory))
+    assert [entry.index for entry in rest] == list(range(0 if at_once else len(given), 600))
 
 
 def test_a_tile_or_a_bundle_that_is_false(log: Log, policy: Policy, tmp_path: Path) -> None:
@@ -139,7 +193,7 @@ def test_a_tile_or_a_bundle_that_is_false(log: Log, policy: Policy, tmp_path: Pa
     tile, bundle = TilePath(0, 1, 44).format(), TilePath(None, 1, 44).format()
     good_tile, good_bundle = log.tile(TilePath(0, 1, 44)), log.tile(TilePath(None, 1, 44))
     for name, lie, error in (
-        (tile, bytes(len(good_tile)), ForkedLogError),
+        (tile, bytes(len(good_tile)), DisagreeingTilesError),
         (tile, good_tile[:-1], TileError),
         (bundle, good_bundle.replace(b"299", b"298"), TileError),
         (bundle, good_bundle[:-1], TileError),
@@ -147,6 +201,97 @@ def test_a_tile_or_a_bundle_that_is_false(log: Log, policy: Policy, tmp_path: Pa
         with pytest.raises(error):
             taken_in(Monitor(Copy(log, {name: lie}), policy, tmp_path / "memory"))
     assert [entry.index for entry in taken_in(Monitor(log, policy, tmp_path / "memory"))][-1] == 299
+
+
+@pytest.mark.parametrize(("dealt_with", "hashes"), [(256, (0, 43, 44, 53)), (300, (44, 53))])
+def test_a_false_tile_is_not_called_a_fork(
+    log: Log, policy: Policy, tmp_path: Path, dealt_with: int, hashes: tuple[int, ...]
+) -> None:
+    """Both checkpoints are true, and prove nothing against the log."""
+    log.append(numbers(0, 300))
+    memory = tmp_path / "memory"
+    monitor = Monitor(log, policy, memory)
+    for bundle in monitor.look():
+        if bundle[-1].index < dealt_with:
+            monitor.acknowledge()
+    log.append(numbers(300, 310))
+    tile = TilePath(0, 1, 54)
+    good = log.tile(tile)
+    for position in (32 * hash_ for hash_ in hashes):
+        false = good[:position] + bytes([good[position] ^ 1]) + good[position + 1 :]
+        with pytest.raises(DisagreeingTilesError, match="nothing here proves which") as caught:
+            taken_in(Monitor(Copy(log, {tile.format(): false}), policy, memory))
+        assert repr(log.checkpoint().decode()) in str(caught.value)
+    assert Monitor(log, policy, memory).followed.edge.size == dealt_with
+    assert [entry.index for entry in taken_in(Monitor(log, policy, memory))] == list(range(dealt_with, 310))
+
+
+def test_a_fork_whose_tiles_are_hidden_is_not_passed_over(log: Log, fork: Log, policy: Policy, tmp_path: Path) -> None:
+    log.append(numbers(0, 300))
+    fork.append([b"another", *numbers(1, 310)])
+    memory = tmp_path / "memory"
+    taken_in(Monitor(log, policy, memory))
+    with pytest.raises(ForkedLogError):
+        taken_in(Monitor(fork, policy, memory))
+    hidden = frozenset({TilePath(1, 0, 1).format()})
+    with pytest.raises(DisagreeingTilesError):
+        taken_in(Monitor(Copy(fork, hidden=hidden), policy, memory))
+    assert Monitor(log, policy, memory).followed.seen == log.checkpoint()
+
+
+def test_a_false_memory_is_not_called_a_fork(log: Log, fork: Log, policy: Policy, tmp_path: Path) -> None:
+    log.append(numbers(0, 5))
+    memory = tmp_path / "memory"
+    taken_in(Monitor(log, policy, memory))
+    document = json.loads(memory.read_text())
+    document["edge"][0] = encode_base64(bytes(32))
+    memory.write_text(json.dumps(document))
+    log.append(numbers(5, 8))
+    with pytest.raises(MonitorError, match="was damaged or altered") as caught:
+        taken_in(Monitor(log, policy, memory))
+    assert not isinstance(caught.value, (ForkedLogError, DisagreeingTilesError))
+
+
+@given(st.data())
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_it_begins_anywhere(
+    tmp_path_factory: pytest.TempPathFactory,
+    new_engine: Callable[[Path], Engine],
+    signer: NoteSigner,
+    policy: Policy,
+    data: st.DataObject,
+) -> None:
+    folder = tmp_path_factory.mktemp("monitor")
+    log = Log(new_engine(folder / "log.db"), signer)
+    size = data.draw(st.integers(1, 600))
+    first = data.draw(st.none() | st.integers(0, size))
+    log.append(numbers(0, size))
+    memory = folder / "memory"
+    begin = size if first is None else first
+    assert [entry.index for entry in taken_in(Monitor(log, policy, memory, first))] == list(range(begin, size))
+    log.append(numbers(size, size + 3))
+    again = Monitor(log, policy, memory, first)
+    assert [entry.index for entry in taken_in(again)] == [*range(size, size + 3)]
+    assert again.followed.edge.root == Checkpoint.parse(Note.parse(log.checkpoint()).text).root_hash
+
+
+def test_what_was_left_out_is_bound_all_the_same(log: Log, fork: Log, policy: Policy, tmp_path: Path) -> None:
+    log.append(numbers(0, 300))
+    fork.append([b"another", *numbers(1, 310)])
+    tile = TilePath(1, 0, 1)
+    with pytest.raises(DisagreeingTilesError):
+        taken_in(Monitor(Copy(log, {tile.format(): bytes(32)}), policy, tmp_path / "memory", 290))
+    assert not (tmp_path / "memory").exists()
+    taken_in(Monitor(log, policy, tmp_path / "memory", 290))
+    with pytest.raises(ForkedLogError):
+        taken_in(Monitor(fork, policy, tmp_path / "memory", 290))
+
+
+def test_it_cannot_begin_behind_the_end(log: Log, policy: Policy, tmp_path: Path) -> None:
+    log.append(numbers(0, 3))
+    with pytest.raises(MonitorError, match="has 3 entries, so none to begin with at 4"):
+        taken_in(Monitor(log, policy, tmp_path / "memory", 4))
+    assert not (tmp_path / "memory").exists()
 
 
 def test_a_checkpoint_that_the_policy_does_not_accept(log: Log, policy: Policy, tmp_path: Path) -> None:
@@ -171,8 +316,9 @@ def test_each_log_has_a_memory_of_its_own(
 def test_more_than_it_takes_in(log: Log, policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ledger.monitor.MAX_NEW_ENTRIES", 2)
     log.append(numbers(0, 3))
-    with pytest.raises(MonitorError, match="3 new entries"):
+    with pytest.raises(MonitorError, match=r"3 new entries.* Begin with entry 1 or a later one"):
         taken_in(Monitor(log, policy, tmp_path / "memory"))
+    assert [entry.index for entry in taken_in(Monitor(log, policy, tmp_path / "memory", 1))] == [1, 2]
 
 
 @given(st.binary(max_size=300))

@@ -11,6 +11,7 @@ import api.tables
 import fingerprint.tables
 import ledger.tables
 import provenance.tables
+from api.erasure import erase
 from api.home import Home
 from api.integrity import fsck, rebuild
 from api.recording import generate
@@ -163,6 +164,10 @@ def test_what_the_reader_may_do_to_a_table(reader: Engine, table: str) -> None:
         "COPY entry FROM '/etc/passwd'",
         "SELECT pg_read_file('/etc/passwd')",
         "SET ROLE postgres",
+        "CHECKPOINT",
+        "SELECT pg_switch_wal()",
+        "SELECT pg_ls_waldir()",
+        "COMMENT ON TABLE opening IS 'scrubbed before entry 9'",
     ],
 )
 def test_what_neither_may_do(writer: Engine, reader: Engine, statement: str) -> None:
@@ -236,5 +241,8 @@ def test_the_whole_program_works_as_the_writer(new_postgresql: Callable[[], str]
     assert rebuild(home) == (home.log.size(), True)
     with home.writing() as connection:
         home.index.rebuild(connection)
-    assert made.recording_id
+    erased = erase(home, made.recording_id)
+    assert {each.field for each in erased.erased} >= {"prompt"}
+    assert ["as the owner of the tables" in each for each in erased.left_to_do] == [True]
+    assert fsck(home).problems == ()
     home.close()

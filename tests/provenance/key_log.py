@@ -15,9 +15,11 @@ from provenance.keyring import Keyring
 from provenance.predicate import Predicate
 from provenance.recording_predicate import Changes, Content, EditPredicate, Fingerprint, Software
 from provenance.source_predicate import PartyPredicate
-from provenance.statement import Statement, Subject, header
+from provenance.statement import Statement, Subject, header, parse
 
 SOME = digest(b"some")
+TAKE = digest(b"take")
+"""Leaf hash of a generation that every log here is taken to hold."""
 CONTENT = Content(
     content_digest=SOME,
     score_digest=SOME,
@@ -112,11 +114,14 @@ class KeyLog:
     def next(self) -> int:
         return len(self.entries)
 
-    def holds(self, leaf: str) -> bool:
-        return leaf in {leaf_of(entry) for entry in self.entries}
+    def kind_of(self, leaf: str) -> str | None:
+        if leaf == TAKE:
+            return "generation"
+        entry = next((entry for entry in self.entries if leaf_of(entry) == leaf), None)
+        return entry and parse(Envelope.parse(entry).payload).kind
 
     def add(self, envelope: bytes, *, at: str = "") -> int:
-        [admitted] = admit([envelope], self.ring, self.next, self.holds, at or now())
+        [admitted] = admit([envelope], self.ring, self.next, self.kind_of, at or now())
         self.entries.append(envelope)
         self.ring = confirm([admitted], self.ring, self.next - 1)
         return self.next - 1
@@ -151,7 +156,7 @@ class KeyLog:
 
     def edit(self, key: Ed25519Signer, **members: object) -> int:
         """Appends an edit by Ada, signed by the home and with a key; gives its index."""
-        return self.append(edit(self.ada, self.ada_leaf, self.ada_leaf, **members), self.service, key)
+        return self.append(edit(self.ada, TAKE, self.ada_leaf, **members), self.service, key)
 
     def fill(self, count: int = 1) -> None:
         """Appends statements of the service key."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ledger.envelope import PAYLOAD_TYPE, Envelope, EnvelopeSignature, pae
 from ledger.merkle import MAX_ENTRY_BYTES
-from provenance import document
+from provenance import admission, document
 from provenance.admission import Limits, admit, confirm
 from provenance.document import Document, LeafHash, links
 from provenance.errors import (
@@ -37,13 +37,15 @@ from provenance.errors import (
     RevokedKeyError,
     UnknownKeyError,
     UnknownPredicateError,
+    WrongLinkError,
     WrongPayloadTypeError,
     WrongRoleError,
 )
 from provenance.identity import digest
-from provenance.kind import PREDICATES
-from provenance.statement import Statement
+from provenance.kind import LINKED, PREDICATES
+from provenance.statement import Statement, Subject
 from tests.provenance.key_log import (
+    TAKE,
     KeyLog,
     edit,
     leaf_of,
@@ -63,7 +65,7 @@ def refused(
     *envelopes: bytes, log: KeyLog = LOG, now: str = "2030-01-01T00:00:00Z", limits: Limits | None = None
 ) -> AdmissionError:
     with pytest.raises(AdmissionError) as error:
-        admit(envelopes, log.ring, log.next, log.holds, now, limits)
+        admit(envelopes, log.ring, log.next, log.kind_of, now, limits)
     assert len(str(error.value)) > 40
     return error.value
 
@@ -83,7 +85,7 @@ def changed(change: Callable[[dict[str, object]], object]) -> bytes:
 
 def test_what_is_right_is_let_in_as_it_came() -> None:
     envelopes = [signed(party(), LOG.service) for _ in range(3)]
-    admitted = admit(envelopes, LOG.ring, LOG.next, LOG.holds, "2030-01-01T00:00:00Z")
+    admitted = admit(envelopes, LOG.ring, LOG.next, LOG.kind_of, "2030-01-01T00:00:00Z")
     assert [each.envelope for each in admitted] == envelopes
     assert [each.leaf_hash for each in admitted] == [leaf_of(envelope) for envelope in envelopes]
     assert {each.signers for each in admitted} == {frozenset({LOG.service.keyid})}
@@ -107,7 +109,7 @@ def test_oversized() -> None:
     error = refused(statement, limits=tight)
     assert type(error) is OversizedEntryError
     assert f"{len(statement)} bytes long, and this log takes at most {len(statement) - 1}" in str(error)
-    assert admit([statement], LOG.ring, LOG.next, LOG.holds, "2030-01-01T00:00:00Z", Limits(len(statement)))
+    assert admit([statement], LOG.ring, LOG.next, LOG.kind_of, "2030-01-01T00:00:00Z", Limits(len(statement)))
 
 
 def test_a_limit_beyond_the_tiles_own_is_none() -> None:
@@ -163,7 +165,9 @@ def nested(levels: int) -> bytes:
         (signed(party(), LOG.service, new_key()), UnknownKeyError),
         (signed(party(), LOG.note.key), WrongRoleError),
         (signed(edit(LOG.ada, digest(b"nothing"), LOG.ada_leaf), LOG.service), DanglingLinkError),
-        (signed(edit(LOG.ada, LOG.ada_leaf, digest(b"nothing")), LOG.service), DanglingLinkError),
+        (signed(edit(LOG.ada, TAKE, digest(b"nothing")), LOG.service), DanglingLinkError),
+        (signed(edit(LOG.ada, LOG.ada_leaf, LOG.ada_leaf), LOG.service), WrongLinkError),
+        (signed(edit(LOG.ada, TAKE, TAKE), LOG.service), WrongLinkError),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
@@ -178,12 +182,8 @@ def test_a_key_that_was_revoked_or_replaced() -> None:
     lost, old = log.register("party"), log.register("party")
     log.revoke(lost, log.service)
     log.rotate("party", old)
-    assert (
-        type(refused(signed(edit(log.ada, log.ada_leaf, log.ada_leaf), log.service, lost), log=log)) is RevokedKeyError
-    )
-    assert (
-        type(refused(signed(edit(log.ada, log.ada_leaf, log.ada_leaf), log.service, old), log=log)) is ReplacedKeyError
-    )
+    assert type(refused(signed(edit(log.ada, TAKE, log.ada_leaf), log.service, lost), log=log)) is RevokedKeyError
+    assert type(refused(signed(edit(log.ada, TAKE, log.ada_leaf), log.service, old), log=log)) is ReplacedKeyError
 
 
 def test_a_signature_over_something_else() -> None:
@@ -201,7 +201,7 @@ def test_a_time_in_the_future_is_refused_and_the_past_is_not_asked_about(ahead: 
     moment = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC) + dt.timedelta(seconds=ahead)
     envelope = signed(party(time=moment.strftime("%Y-%m-%dT%H:%M:%SZ")), LOG.service)
     if fits:
-        assert admit([envelope], LOG.ring, LOG.next, LOG.holds, NOW)
+        assert admit([envelope], LOG.ring, LOG.next, LOG.kind_of, NOW)
     else:
         error = refused(envelope, now=NOW)
         assert type(error) is FutureTimeError
@@ -253,11 +253,52 @@ def test_links_are_found_wherever_they_stand() -> None:
 
 def test_a_link_within_the_batch_points_backwards() -> None:
     first = signed(party(), LOG.service)
-    second = signed(edit(LOG.ada, LOG.ada_leaf, leaf_of(first)), LOG.service)
-    assert len(admit([first, second], LOG.ring, LOG.next, LOG.holds, "2030-01-01T00:00:00Z")) == 2
+    second = signed(edit(LOG.ada, TAKE, leaf_of(first)), LOG.service)
+    assert len(admit([first, second], LOG.ring, LOG.next, LOG.kind_of, "2030-01-01T00:00:00Z")) == 2
     error = refused(second, first)
     assert type(error) is DanglingLinkError
     assert str(error).startswith("Entry 0 of the batch is refused: Its member party is ")
+
+
+def test_a_link_within_the_batch_is_asked_for_its_kind() -> None:
+    first = signed(party(), LOG.service)
+    error = refused(first, signed(edit(LOG.ada, leaf_of(first), leaf_of(first)), LOG.service))
+    assert type(error) is WrongLinkError
+    assert "Entry 1 of the batch is refused: Its member parent is " in str(error)
+    assert "which is the leaf hash of an entry of the kind party; " in str(error)
+    assert str(error).endswith("an entry of the kind edit or generation has to be named there.")
+
+
+@pytest.mark.parametrize("kind", PREDICATES)
+def test_every_link_has_its_kinds(kind: str) -> None:
+    names = [name for name, is_link in document._fields(PREDICATES[kind], document._LINK) if is_link]
+    assert sorted(LINKED[kind]) == sorted(names)
+    assert all(meant <= PREDICATES.keys() for meant in LINKED[kind].values())
+
+
+def test_what_can_be_erased_is_what_has_commitments() -> None:
+    committing = {
+        kind
+        for kind, made in PREDICATES.items()
+        if any(found for _, found in document._fields(made, document.COMMITTED))
+    }
+    assert LINKED["erasure"]["of"] == committing
+
+
+@pytest.mark.parametrize(("kind", "place"), [(kind, place) for kind in LINKED for place in LINKED[kind]])
+def test_each_link_names_what_can_be_meant_and_nothing_else(kind: str, place: str) -> None:
+    meant = LINKED[kind][place]
+    right = {other: digest(other.encode()) for other in LINKED[kind]}
+    made = PREDICATES[kind]
+    empty = dict.fromkeys(made.model_fields) | {"known": made.KNOWN}
+    statement = Statement((Subject("it", digest(b"it")),), made.model_construct(**(empty | right)))
+    for other in PREDICATES:
+        kinds = {right[each]: next(iter(LINKED[kind][each])) for each in right} | {right[place]: other}
+        if other in meant:
+            admission._require_links(statement, kinds.get)
+        else:
+            with pytest.raises(WrongLinkError, match=f"Its member {place} is {right[place]}"):
+                admission._require_links(statement, kinds.get)
 
 
 # The batch as a whole
@@ -266,8 +307,8 @@ def test_a_link_within_the_batch_points_backwards() -> None:
 def test_a_key_registered_in_the_batch_signs_later_in_the_batch() -> None:
     key = new_key()
     registered = signed(registration(key, "party", LOG.vkey, party=LOG.ada), key, LOG.service)
-    edited = signed(edit(LOG.ada, LOG.ada_leaf, LOG.ada_leaf), LOG.service, key)
-    assert len(admit([registered, edited], LOG.ring, LOG.next, LOG.holds, "2030-01-01T00:00:00Z")) == 2
+    edited = signed(edit(LOG.ada, TAKE, LOG.ada_leaf), LOG.service, key)
+    assert len(admit([registered, edited], LOG.ring, LOG.next, LOG.kind_of, "2030-01-01T00:00:00Z")) == 2
     assert type(refused(edited, registered)) is UnknownKeyError
 
 
@@ -279,7 +320,7 @@ def test_one_bad_entry_keeps_the_whole_batch_out_and_is_named() -> None:
 
 def test_a_log_is_begun_in_one_batch() -> None:
     log = KeyLog()
-    assert len(admit(log.entries, type(log.ring)(), 0, lambda _: False, "2030-01-01T00:00:00Z")) == 2
+    assert len(admit(log.entries, type(log.ring)(), 0, lambda _: None, "2030-01-01T00:00:00Z")) == 2
 
 
 # Between admission and append
@@ -288,8 +329,8 @@ def test_a_log_is_begun_in_one_batch() -> None:
 def test_what_happens_between_the_door_and_the_log_is_asked_about_again() -> None:
     log = KeyLog()
     key = log.register("party")
-    edited = signed(edit(log.ada, log.ada_leaf, log.ada_leaf), log.service, key)
-    admitted = admit([edited], log.ring, log.next, log.holds, "2030-01-01T00:00:00Z")
+    edited = signed(edit(log.ada, TAKE, log.ada_leaf), log.service, key)
+    admitted = admit([edited], log.ring, log.next, log.kind_of, "2030-01-01T00:00:00Z")
     log.fill(3)
     assert confirm(admitted, log.ring, log.next).size == log.next + 1
     log.revoke(key, log.service)
@@ -300,7 +341,7 @@ def test_what_happens_between_the_door_and_the_log_is_asked_about_again() -> Non
 def test_two_registrations_of_one_key_that_pass_the_door_together() -> None:
     log, key = KeyLog(), new_key()
     pair = [signed(registration(key, "party", log.vkey, party=log.ada), key, log.service) for _ in range(2)]
-    first, second = (admit([each], log.ring, log.next, log.holds, "2030-01-01T00:00:00Z") for each in pair)
+    first, second = (admit([each], log.ring, log.next, log.kind_of, "2030-01-01T00:00:00Z") for each in pair)
     ring = confirm(first, log.ring, log.next)
     with pytest.raises(KeyTakenError):
         confirm(second, ring, log.next + 1)
@@ -317,7 +358,7 @@ PAYLOADS = st.recursive(
 
 def attempt(data: bytes) -> list[Statement]:
     try:
-        return [each.statement for each in admit([data], LOG.ring, LOG.next, LOG.holds, "2030-01-01T00:00:00Z")]
+        return [each.statement for each in admit([data], LOG.ring, LOG.next, LOG.kind_of, "2030-01-01T00:00:00Z")]
     except AdmissionError:
         return []
 
@@ -336,7 +377,7 @@ def test_any_json_is_refused_with_one_of_our_errors(value: object) -> None:
 
 STATEMENTS = [
     party(),
-    edit(LOG.ada, LOG.ada_leaf, LOG.ada_leaf),
+    edit(LOG.ada, TAKE, LOG.ada_leaf),
     registration(new_key(), "party", LOG.vkey, party=LOG.ada),
     rotation("service", LOG.service, LOG.service, LOG.ada_leaf),
 ]

@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from ledger.cosignature import Cosigner, with_signatures
 from ledger.database import open_engine
 from ledger.envelope import sign
 from ledger.keys import Ed25519Signer
 from ledger.log import Log
-from ledger.note import NoteSigner
+from ledger.note import Note, NoteSigner
 from ledger.policy import Policy
 from ledger.rotation import Succession
 from migrations.upgrade import upgrade
@@ -169,3 +172,85 @@ def test_rubbish_fails_and_does_not_crash(world: World, rubbish: bytes) -> None:
                 log_trust(Trust(), keys, entry),
             ]
             assert "fail" in {check.result for check in checks}
+
+
+# Further proofs, that came beside
+
+
+@dataclass(frozen=True)
+class Cosigned:
+    """A world whose log a witness has seen since, and what a reader who asks for that witness accepts."""
+
+    world: World
+    trust: Trust
+    beside: tuple[Exhibit, ...]
+
+    def checks(self, beside: tuple[Exhibit, ...]) -> dict[str, str]:
+        keys = KeysAtHand((self.world.key, *(each for each in beside if each.statement().kind == "key")))
+        found = (
+            log_inclusion(keys, self.world.entry, beside=beside),
+            checkpoint_signature(keys, self.trust, self.world.entry, beside=beside),
+            log_trust(self.trust, keys, self.world.entry, beside=beside),
+        )
+        return {check.id: check.result for check in found}
+
+
+PASS = dict.fromkeys(("log-inclusion", "checkpoint-signature", "log-trust"), "pass")
+
+
+def cosigned(world: World, witnesses: int = 1, quorum: int = 1) -> Cosigned:
+    cosigners = [Cosigner(f"witness.example/w{n}", Ed25519Signer.generate()) for n in range(2)]
+    note = Note.parse(world.log.checkpoint())
+    seen = with_signatures(note, [each.cosign(note.text, 1_700_000_000) for each in cosigners[:witnesses]]).format()
+    lines = [f"log {world.log.verifier.vkey}", *(f"witness w{n} {each.vkey}" for n, each in enumerate(cosigners))]
+    policy = Policy.parse("\n".join([*lines, f"group some {quorum} w0 w1", "quorum some", ""]).encode())
+    beside = [Exhibit(e.data, world.log.proof_against(e.index, seen).format()) for e in world.log.entries()]
+    return Cosigned(world, Trust(policy=policy), tuple(beside))
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory) -> Cosigned:
+    return cosigned(build(tmp_path_factory.mktemp("seen") / "log.db"))
+
+
+def test_a_proof_that_came_beside_reaches_the_quorum(seen: Cosigned) -> None:
+    assert seen.checks(seen.beside) == PASS
+    assert seen.checks(()) == PASS | {"log-trust": "fail"}
+    for one in seen.beside:  # the entry and its key: both are asked about
+        assert seen.checks((one,)) == PASS | {"log-trust": "fail"}
+
+
+def test_one_witness_is_not_two(world: World) -> None:
+    for witnesses, result in ((1, "fail"), (2, "pass")):
+        found = cosigned(world, witnesses, quorum=2)
+        assert found.checks(found.beside)["log-trust"] == result
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_flipped_bit_beside_is_told(seen: Cosigned, data: st.DataObject) -> None:
+    which = data.draw(st.integers(0, len(seen.beside) - 1))
+    proof = bytearray(seen.beside[which].tlog_proof)
+    at = data.draw(st.integers(0, len(proof) - 1))
+    proof[at] ^= 1 << data.draw(st.integers(0, 7))
+    beside = list(seen.beside)
+    beside[which] = replace(beside[which], tlog_proof=bytes(proof))
+    assert "fail" in seen.checks(tuple(beside)).values()
+
+
+def test_a_cosigned_proof_of_another_log_is_none(seen: Cosigned, tmp_path) -> None:
+    """The same statements in another log, which the witness has seen: the reader does not accept that log."""
+    other = open_log(tmp_path / "other.db")
+    other.append([each.envelope for each in seen.beside])
+    elsewhere = cosigned(World(other, seen.world.service, seen.world.key, seen.world.entry))
+    assert seen.checks(elsewhere.beside)["checkpoint-signature"] == "fail"
+    assert seen.checks(elsewhere.beside)["log-trust"] == "fail"
+
+
+def test_two_proofs_are_about_one_place(seen: Cosigned, tmp_path) -> None:
+    other = open_log(tmp_path / "other.db")
+    other.append([b"something else", *(each.envelope for each in seen.beside)])
+    moved = tuple(exhibit(other, index) for index in (1, 2))
+    check = log_inclusion(seen.world.keys, seen.world.entry, beside=moved)
+    assert check.result == "fail"
+    assert "about index" in check.detail

@@ -36,6 +36,7 @@ from provenance.predicate import Predicate
 from provenance.signed_entry import SignedEntry, read_entry
 from provenance.statement import Statement, parse
 from tests.provenance.key_log import (
+    TAKE,
     KeyLog,
     edit,
     leaf_of,
@@ -195,11 +196,11 @@ def test_a_party_does_not_sign_for_another(log: KeyLog) -> None:
 def test_what_was_measured_is_signed_by_the_home_as_well(log: KeyLog) -> None:
     """A party knows what it did and on what terms; digests and counts of notes are the home's word."""
     key = log.register("party")
-    statement = edit(log.ada, log.ada_leaf, log.ada_leaf)
+    statement = edit(log.ada, TAKE, log.ada_leaf)
     with pytest.raises(WrongRoleError, match="says what the home measured"):
         log.append(statement, key)
     log.append(statement, log.service)
-    log.append(edit(log.ada, log.ada_leaf, log.ada_leaf), key, log.service)
+    log.append(edit(log.ada, TAKE, log.ada_leaf), key, log.service)
 
 
 @pytest.mark.parametrize("role", ["log", "witness", "owner"])

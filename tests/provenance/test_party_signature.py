@@ -11,7 +11,7 @@ from ledger.proof import TlogProof
 from provenance.attestation import KeysAtHand, Trust, envelope_signature, log_inclusion, proven
 from provenance.bundle import Exhibit
 from provenance.check import Check
-from tests.provenance.key_log import edit, leaf_of, party, registration, signed
+from tests.provenance.key_log import TAKE, edit, leaf_of, party, registration, signed
 from tests.provenance.key_world import KeyWorld
 
 
@@ -27,7 +27,7 @@ def check(world: KeyWorld, index: int, *further: Ed25519Signer) -> Check:
 def test_an_edit_says_who_signed_it(world: KeyWorld) -> None:
     ada = world.register("party")
     own = world.edit(ada)
-    alone = world.append(edit(world.ada, world.ada_leaf, world.ada_leaf), world.service)
+    alone = world.append(edit(world.ada, TAKE, world.ada_leaf), world.service)
     found = check(world, own, ada)
     assert found.result == "pass"
     assert f"and by the party {world.ada} with its own key {ada.keyid}, registered at index 2" in found.detail
@@ -60,7 +60,7 @@ def test_a_signature_that_may_not_be_there_fails(world: KeyWorld, whose: str) ->
     bea = party()
     world.append(bea, world.service)
     key = world.register("witness") if whose == "a witness" else world.register("party", party=bea.predicate.party_id)
-    made = signed(edit(world.ada, world.ada_leaf, world.ada_leaf), world.service, key)
+    made = signed(edit(world.ada, TAKE, world.ada_leaf), world.service, key)
     if whose == "nobody":
         envelope = Envelope.parse(made)
         spoilt = EnvelopeSignature(key.keyid, bytes(64))
@@ -73,7 +73,7 @@ def test_a_signature_that_may_not_be_there_fails(world: KeyWorld, whose: str) ->
 
 def test_a_key_that_was_registered_afterwards_fails(world: KeyWorld) -> None:
     ada = Ed25519Signer.generate()
-    made = signed(edit(world.ada, world.ada_leaf, world.ada_leaf), world.service, ada)
+    made = signed(edit(world.ada, TAKE, world.ada_leaf), world.service, ada)
     late = signed(registration(ada, "party", world.vkey, party=world.ada), ada, world.service)
     receipts = world.log.append([made, late])
     world.entries += [made, late]

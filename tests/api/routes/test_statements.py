@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ENVELOPE = {"Content-Type": "application/vnd.dsse.envelope.v1+json"}
 
+JSON = {"Content-Type": "application/json"}
+
 
 def registration(home: Home, *signers: Ed25519Signer, key: Ed25519Signer) -> bytes:
     return signed(registration_statement("witness", key.verifier, home.log_vkey).to_bytes(), *signers)
@@ -85,6 +87,33 @@ def test_what_is_not_admitted(home: Home, client: Callable[..., httpx.Client], p
     problem(client("read").post("/v1/statements", content=good, headers=ENVELOPE), 403)
     problem(client().post("/v1/statements", content=good, headers=ENVELOPE), 401)
     assert home.log.size() == size
+
+
+def test_what_asks_for_a_statement_has_one_meaning(client: Callable[..., httpx.Client], problem: Problem) -> None:
+    asked = b'{"kind":"key","predicate":{"role":"witness"}}'
+    for body, status, kind in (
+        (asked[:-1] + b',"kind":"key"}', 422, "duplicate-member"),
+        (asked.replace(b'"role"', b'"role":"log","role"'), 422, "duplicate-member"),
+        (asked.decode().encode("utf-16"), 422, "invalid-text"),
+        (asked.decode().encode("utf-32"), 422, "invalid-text"),
+        (asked.replace(b'"witness"', b"1.0"), 422, "inexact-number"),
+        (asked.replace(b'"witness"', b"NaN"), 422, "not-a-number"),
+        (asked.replace(b'"witness"', b"[" * 50 + b"]" * 50), 422, "deep-json"),
+        (asked[:-1], 422, "malformed-json"),
+        (b"", 422, "malformed-json"),
+        (b"[]", 422, "usage"),
+        (asked[:-1] + b',"more":1}', 422, "usage"),
+        (asked[:-1] + b" " * 80_000 + b"}", 413, "oversized-body"),
+    ):
+        found = problem(client("submit").post("/v1/statements/drafts", content=body, headers=JSON), status)
+        assert found["type"] == f"https://linernotes.org/problems/{kind}", body[:80]
+    problem(client("submit").post("/v1/statements/drafts", content=asked, headers={"Content-Type": "text/plain"}), 415)
+
+
+def test_too_much_is_a_problem_of_its_own(client: Callable[..., httpx.Client], problem: Problem) -> None:
+    for size, kind in ((65_536, "oversized-entry"), (100_000, "oversized-body")):
+        found = problem(client("submit").post("/v1/statements", content=b"x" * size, headers=ENVELOPE), 413)
+        assert found["type"] == f"https://linernotes.org/problems/{kind}"
 
 
 def test_an_erasure(client: Callable[..., httpx.Client], problem: Problem) -> None:
