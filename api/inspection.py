@@ -104,8 +104,14 @@ def trust_of(
     )
 
 
-def inspect(path: Path, trust: Trust) -> Inspection:
+def inspect(path: Path, trust: Trust, evidence: Path | None = None) -> Inspection:
     """Check an audio file or a package.
+
+    Args:
+        path: The file.
+        trust: What is accepted.
+        evidence: What travels beside a file, as ``log evidence`` writes it; when left out, the file beside it that is
+            called as it is, with ``.evidence`` behind.
 
     Raises:
         NothingThereError: The file carries no credentials.
@@ -117,9 +123,11 @@ def inspect(path: Path, trust: Trust) -> Inspection:
         raise UsageError(f"{path} is neither a file nor a folder; give an audio file or a package.")
     try:
         if is_package(path):
+            if evidence is not None:
+                raise UsageError(f"{path} is a package, which holds its own evidence; leave {evidence} out.")
             with opened(path) as package:
                 return _package(path, package, trust)
-        verification = _file(path, trust, _evidence_beside(path))
+        verification = _file(path, trust, _evidence_beside(path) if evidence is None else _bundle(evidence))
     except (UnsupportedMediaError, ManifestError, EvidenceError) as error:
         raise UsageError(str(error)) from error
     licence = Check("licence", "not-checked", "a verdict travels in a package, not in a single file")

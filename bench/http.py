@@ -31,7 +31,7 @@ from bench.table import markdown
 CONNECTIONS: Final = 64
 REQUESTS: Final = 64 * 30
 WARMING: Final = 128
-ROUNDS: Final = 5
+ROUNDS: Final = 3
 LOG_SIZE: Final = 1_000_000
 _ENVELOPE: Final = "application/vnd.dsse.envelope.v1+json"
 _CREATED: Final = 201

@@ -27,6 +27,9 @@ def verify(
     keys: Annotated[
         Path | None, typer.Option(help="What the log says about its keys, as `key evidence` writes it.")
     ] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="What travels beside it, if not as FILE.evidence; see `log evidence`.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Check a file with nothing but the file: no database, no account, no network."""
@@ -34,7 +37,7 @@ def verify(
     from api.schemas.verification import CheckResult, VerificationReport
     from api.settings import load_settings
 
-    found = inspect(file, trust_of(load_settings(), policy, trust_anchors, tsa_roots, keys))
+    found = inspect(file, trust_of(load_settings(), policy, trust_anchors, tsa_roots, keys), evidence)
     if json:
         checks = [CheckResult(id=c.id, result=c.result, detail=c.detail) for c in found.checks]
         print_json(

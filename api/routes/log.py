@@ -32,7 +32,8 @@ def read_checkpoint(service: Running) -> Response:
 
 @open_to_all.get("/healthz", responses=open_answer("application/json", shown(HEALTH)))
 def read_health(service: Running, response: Response) -> Health:
-    """Tell whether the database can be read, and how long the log is; no token is needed."""
+    """Tell whether the database can be read, is no older copy, and how long the log is; no token is needed."""
+    service.home.log.checkpoint()
     response.headers["Cache-Control"] = "no-store"
     stamping = service.home.time.report
     return Health(

@@ -27,6 +27,7 @@ _FORM = Upload(
         "policy": "a C2SP tlog-policy: the logs you accept",
         "trust_anchors": "PEM: the C2PA roots you accept",
         "tsa_roots": "PEM: the time-stamping roots you accept",
+        "evidence": "what travels beside the file, as `linernotes log evidence` writes it",
         "keys": "what the log says about its keys, as `linernotes key evidence` writes it",
     },
 )
@@ -53,7 +54,7 @@ def _report(service: Service, received: Received[NoFields]) -> VerificationRepor
         brought = [paths.get(name) for name in ("policy", "trust_anchors", "tsa_roots", "keys")]
         trust = trust_of(home.settings, *brought)
         try:
-            found = inspect(paths["file"], trust)
+            found = inspect(paths["file"], trust, paths.get("evidence"))
         except NothingThereError as error:
             raise UsageError(str(error)) from error
     return VerificationReport(

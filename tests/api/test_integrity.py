@@ -1,11 +1,13 @@
 import sqlite3
 from pathlib import Path
 
+import httpx
 import pytest
 
 from api.history import renditions
 from api.home import Home
 from api.settings import load_settings
+from tests.api.conftest import serving
 
 
 @pytest.fixture
@@ -184,6 +186,8 @@ def test_an_older_database_is_not_shown_to_others_as_the_newest(studio, linernot
         done = linernotes(*command)
         assert done.code == 2
         assert "older copy of the database" in done.err
+    with serving(Home(load_settings())) as url:
+        assert [httpx.get(url + path).status_code for path in ("/checkpoint", "/healthz")] == [500, 500]
 
 
 def fingerprints(database: Path) -> list[list[tuple[object, ...]]]:

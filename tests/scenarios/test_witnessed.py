@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from api.home import Home
@@ -101,6 +102,29 @@ def test_evidence_beside_a_file_reaches_the_quorum(linernotes: Run, witnessed: W
     done = verify(wav)
     assert done.code == 0, done.out
     assert checks(done)["log-trust"] == "pass"
+
+
+def test_evidence_that_lies_elsewhere_is_named(evident: Witnessed, linernotes: Run, tmp_path: Path) -> None:
+    elsewhere = evident.beside.rename(tmp_path / "evidence")
+    arguments = ("verify", evident.studio.wav, "--policy", evident.reader, "--json")
+    assert checks(linernotes(*arguments, home=evident.nobody))["log-trust"] == "fail"
+    assert checks(linernotes(*arguments, "--evidence", elsewhere, home=evident.nobody))["log-trust"] == "pass"
+    for useless in (tmp_path / "nothing", evident.reader):
+        assert linernotes(*arguments, "--evidence", useless, home=evident.nobody).code == 2
+
+
+def test_evidence_goes_along_over_http(evident: Witnessed, linernotes: Run) -> None:
+    made = linernotes("token", "create", "--name", "reader", "--scope", "read", "--json", home=evident.studio.home)
+    token = made.json["token"]
+    sent = {"file": evident.studio.wav.read_bytes(), "policy": evident.reader.read_bytes()}
+    with serving(Home(load_settings())) as url, httpx.Client(base_url=url, timeout=60) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        results = []
+        for more in ({}, {"evidence": evident.beside.read_bytes()}):
+            files = {name: ("take.wav", data) for name, data in (sent | more).items()}
+            found = client.post("/v1/verifications", files=files).raise_for_status().json()["checks"]
+            results += [each["result"] for each in found if each["id"] == "log-trust"]
+    assert results == ["fail", "pass"]
 
 
 def test_evidence_is_cosigned_on_the_way_out_where_witnesses_are_configured(
