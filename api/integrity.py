@@ -116,7 +116,6 @@ class _Audit:
         self._rows: Counter[str] = Counter()
         self._registrations: dict[tuple[str, str], tuple[str, int]] = {}
         self._made: dict[str, str] = {}
-        self._openings = 0
         self._unopened: list[tuple[str, str]] = []
         self._erased: set[tuple[str, str]] = set()
         self.files: dict[str, int] = {}
@@ -134,7 +133,6 @@ class _Audit:
         self._made.update(reading.made)
         for leaf in reading.sealed:
             self._made.pop(leaf, None)
-        self._openings += reading.openings
         self._unopened += reading.unopened
         self._erased.update(reading.erased)
 

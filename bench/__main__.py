@@ -16,8 +16,8 @@ SCRIPTS = (
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
-Made by `make bench` on {date}: {processor}, {cores} cores, Python {python}, {system}. The machine is shared,
-so read medians and ratios. Nothing here is asserted in the tests.
+Each section is made by the command that it names, all of them by `make bench`; on {date}: {processor}, {cores} cores,
+Python {python}, {system}. The machine is shared, so read medians and ratios. Nothing here is asserted in the tests.
 """
 
 

@@ -244,11 +244,6 @@ def delete_openings(connection: Connection, leaf_hash: str, fields: Sequence[str
     connection.execute(delete(opening).where(opening.c.leaf_hash == leaf_hash, opening.c.field.in_(fields)))
 
 
-def opening_count(connection: Connection) -> int:
-    """Return how many openings are held."""
-    return connection.scalar(select(func.count()).select_from(opening)) or 0
-
-
 def find_recording(connection: Connection, recording_id: str) -> Recording | None:
     """Look a recording up by its id."""
     row = connection.execute(select(recording).where(recording.c.recording_id == recording_id)).first()

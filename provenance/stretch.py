@@ -66,7 +66,6 @@ class Reading:
         sealed: Leaf hashes of recordings of which there is a signed file.
         erased: Leaf hash and field of every private value that is said to be erased.
         unopened: Leaf hash and field of every commitment whose opening is not held.
-        openings: How many openings are held of these entries.
     """
 
     stop: int = 0
@@ -80,7 +79,6 @@ class Reading:
     sealed: list[str] = field(default_factory=list)
     erased: list[tuple[str, str]] = field(default_factory=list)
     unopened: list[tuple[str, str]] = field(default_factory=list)
-    openings: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +157,6 @@ class _Stretch:
                 self.found.faults.append((str(error), where))
             if self._commitments.get((leaf, name)) != opening.commitment:
                 self.found.faults.append(("no entry of the log holds this commitment there", where))
-        self.found.openings = len(held)
         self.found.unopened = [each for each in self._commitments if each not in held]
 
     def _sign(self, entry: SignedEntry) -> None:
