@@ -30,6 +30,7 @@ _SERVICE, _NEXT_SERVICE = "service.pem", "service-next.pem"
 _LOG, _NEXT_LOG = "log.pem", "log-next.pem"
 _SUCCESSION, _VKEY = "log-succession", "log.vkey"
 """All keys that the log has had, as `ledger.rotation` writes them, and the newest of them."""
+_REMOVE = "Move it away; the next start makes it again from the log's entries."
 _PRIVATE, _PUBLIC = 0o600, 0o644
 _log = logging.getLogger("linernotes")
 
@@ -77,14 +78,38 @@ class Custody:
                 self._move(_NEXT_LOG, _LOG)
 
     def publish(self, succession: Succession) -> None:
-        """Keep the public halves of the log's keys where readers find them, whether or not there is a database."""
-        for name, data, mode in (
-            (_SUCCESSION, succession.format(), _PRIVATE),
-            (_VKEY, f"{succession.current.vkey}\n".encode(), _PUBLIC),
-        ):
-            path = self.folder / name
-            if not path.exists() or path.read_bytes() != data:
-                replace(path, data, mode=mode)
+        """Keep the public halves of the log's keys where readers find them, whether or not there is a database.
+
+        A succession that is no earlier state of this one stays as it is: it may be all that is left of the truth.
+        """
+        if fault := self.fault(succession):
+            _log.warning("%s: %s", self.folder / _SUCCESSION, fault)
+        else:
+            self._keep(_SUCCESSION, succession.format(), _PRIVATE)
+        self._keep(_VKEY, f"{succession.current.vkey}\n".encode(), _PUBLIC)
+
+    def fault(self, succession: Succession) -> str:
+        """Say what is wrong with the succession of the log's keys that is kept here.
+
+        Args:
+            succession: As the log has it.
+
+        Returns:
+            Nothing where it is that one or an earlier state of it, or where there is none.
+        """
+        path, known = self.folder / _SUCCESSION, succession.tenures
+        try:
+            kept = Succession.parse(path.read_bytes()).tenures if path.exists() else ()
+        except (LedgerError, OSError) as fault:
+            return f"it should list the keys that the log has had, but does not ({fault}) {_REMOVE}"
+        if kept == known[: len(kept)]:
+            return ""
+        if known == kept[: len(known)]:
+            return (
+                "it lists keys to which the log was handed over, and which no entry names: most likely an older copy "
+                "of the database was put in its place. Keep this file, and look for the newest copy."
+            )
+        return f"it lists other keys than the log has had. {_REMOVE}"
 
     def published(self) -> Succession | None:
         """Return the log's keys as they were published last, where they were."""
@@ -97,6 +122,11 @@ class Custody:
         except (LedgerError, OSError, UnicodeDecodeError) as fault:
             _log.warning("The keys of this home's log cannot be read in %s: %s", self.folder, fault)
         return None
+
+    def _keep(self, name: str, data: bytes, mode: int) -> None:
+        path = self.folder / name
+        if not path.exists() or path.read_bytes() != data:
+            replace(path, data, mode=mode)
 
     def _key(self, name: str) -> Ed25519Signer:
         return load_or_create_key(self.folder / name, self.passphrase)

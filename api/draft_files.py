@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import shutil
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from ledger.durability import sync_folder
-from provenance.errors import ObjectError
+from provenance.errors import DamagedObjectError, ObjectError
 from provenance.objects import ObjectStore
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from provenance.recording_predicate import File
@@ -36,9 +36,17 @@ class DraftFiles:
         self._objects = objects
         self._root = objects.root / _FOLDER
 
-    def of(self, draft_id: str) -> ObjectStore:
-        """Return the files of a draft, by the digests of their bytes."""
-        return ObjectStore(self._root / draft_id)
+    def path(self, draft_id: str, name: str) -> Path:
+        """Return where a file of a draft lies, whose bytes are still those it is named by.
+
+        Raises:
+            DamagedObjectError: It is missing, or was altered.
+        """
+        kept = ObjectStore(self._root / draft_id)
+        with _explained(draft_id):
+            path = kept.path(name)
+            kept.read(name)
+        return path
 
     def place(self, kept: Path, draft_id: str) -> None:
         """Give a draft the folder in which its files were kept; durable when it returns.
@@ -62,11 +70,14 @@ class DraftFiles:
         """Copy files of a draft into the home's own store, durably; to do it twice does no harm.
 
         Raises:
-            ObjectError: One is missing, was altered, or cannot be stored.
+            DamagedObjectError: One is missing, or was altered.
+            ObjectError: One cannot be stored.
         """
-        kept = self.of(draft_id)
+        kept = ObjectStore(self._root / draft_id)
         for file in files:
-            self._objects.put_bytes(kept.read(file.asset_digest))
+            with _explained(draft_id):
+                data = kept.read(file.asset_digest)
+            self._objects.put_bytes(data)
 
     def remove(self, draft_id: str) -> None:
         """Remove the files of a draft."""
@@ -80,3 +91,14 @@ class DraftFiles:
                 with suppress(FileNotFoundError):  # another process was faster
                     if folder.stat().st_mtime < horizon:
                         self.remove(folder.name)
+
+
+@contextmanager
+def _explained(draft_id: str) -> Iterator[None]:
+    try:
+        yield
+    except DamagedObjectError as error:
+        raise DamagedObjectError(
+            f"A file that was kept for the edit {draft_id} is missing, or was altered since the edit was described, so "
+            "that no signature can be taken for it. Ask for the edit again."
+        ) from error

@@ -24,6 +24,7 @@ import datetime as dt
 import logging
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -143,6 +144,7 @@ class Drafts:
                 mix=kept.put(staging / "mix"),
                 created=created,
                 expires=_later(created),
+                left_out=made.left_out,
             )
             self._files.place(kept.root, draft.draft_id)
         try:
@@ -186,6 +188,7 @@ class Drafts:
             DraftError: The envelope is around other bytes, has another number of signatures, or the draft was signed
                 with another one.
             AdmissionError: The signature does not hold, or is by a key that may not sign for the party now.
+            DamagedObjectError: A file that was kept for the draft is missing, or was altered.
         """
         with self._signing:  # only to spare the work: other processes do not know of it
             measured: Measured | None = None
@@ -267,13 +270,13 @@ class Drafts:
 
     def _measured(self, draft: EditDraft) -> Measured:
         """Read the sound of a draft, and find out whether it is still the one that was described."""
-        measured = measure(decode(self._files.of(draft.draft_id).path(draft.mix)))
+        measured = measure(decode(self._files.path(draft.draft_id, draft.mix)))
         stated = _predicate(draft).content
         found = (measured.content_digest, digest(measured.fingerprint.to_bytes()))
         if found != (stated.content_digest, stated.fingerprint.digest):
             raise DraftError(
                 f"The sound that was kept for the edit {draft.draft_id} is not measured as it was when it was "
-                "described: the file was altered, or another release of this program described it. Ask for the edit "
+                "described: its row was altered, or another release of this program described it. Ask for the edit "
                 "again."
             )
         return measured
@@ -318,7 +321,8 @@ class Drafts:
     def _seal(self, draft: EditDraft, measured: Measured) -> None:
         made = recording(self._home, draft.recording_id)
         signed = self._home.draft(draft.leaf_hash)
-        answer = RecordingMade.of(edit_made(signed, made.log_index, history(self._home, made).model))
+        edited = edit_made(signed, made.log_index, history(self._home, made).model)
+        answer = RecordingMade.of(replace(edited, left_out=draft.left_out))
         sealed = {"result": answer.model_dump_json(), "expires": _later(now())}
 
         def within(connection: Connection, _receipts: Sequence[Receipt]) -> None:

@@ -6,7 +6,9 @@ a guess, what a commitment stood for. What has left the home (packages, disclosu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from api.draft_files import DraftFiles
 from api.errors import NothingThereError, UsageError
@@ -14,12 +16,15 @@ from api.schemas.erasure import ErasedField, Erasure
 from api.store import edit_drafts_about, forget_call_of, remove_edit_draft
 from ledger.scrub import scrub, scrubbed_up_to
 from provenance import store
+from provenance.errors import DamagedObjectError, UnknownRecordingError
 from provenance.identity import digest_from_text
+from provenance.recording_predicate import EditPredicate
+from provenance.source_predicate import PartyPredicate
 from provenance.statement import Statement, Subject, header
 from provenance.use_predicate import ErasurePredicate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
 
@@ -28,6 +33,10 @@ if TYPE_CHECKING:
     from provenance.identity import Digest
 
 PRIVATE_TABLES = ("opening", "job", "edit_draft")
+_STATEMENTS: Final = "statement"
+_ROWS_AT_ONCE: Final = 1_000
+_NAMED: Final = 3
+"""Erasures that a message names."""
 
 
 def erase(home: Home, name: str, fields: Sequence[str] = ()) -> Erasure:
@@ -51,7 +60,7 @@ def erase(home: Home, name: str, fields: Sequence[str] = ()) -> Erasure:
     if not held and not waiting:
         raise NothingThereError(
             f"Nothing private is held about {name[:80]!r}: there is no such recording, party or statement, or it was "
-            f"erased before.{_still_in_files(home)}"
+            f"erased before.{''.join(f' {each}' for each in _handed_in(home, name))}{_still_in_files(home)}"
         )
     chosen = {leaf: sorted(names & set(fields) if fields else names) for leaf, names in held.items()}
     if missing := set(fields) - {each for names in chosen.values() for each in names}:
@@ -75,21 +84,65 @@ def erase(home: Home, name: str, fields: Sequence[str] = ()) -> Erasure:
         for (leaf, names), receipt in zip(chosen.items(), receipts, strict=True)
         for each in names
     ]
-    return Erasure(erased=erased, withdrawn=withdrawn, left_to_do=list(scrubbed.left_to_do))
+    return Erasure(erased=erased, withdrawn=withdrawn, left_to_do=[*_handed_in(home, name), *scrubbed.left_to_do])
 
 
 def _still_in_files(home: Home) -> str:
     """Say which erasures are not completed in the files of a server."""
     if home.engine.dialect.name == "sqlite":
         return ""
-    size = scrubbed_up_to(home.engine, PRIVATE_TABLES)
-    if size >= home.log.size():
+    since = list(islice(_erased_since(home, scrubbed_up_to(home.engine, PRIVATE_TABLES)), _NAMED + 1))
+    if not since:
         return ""
-    which = f"entry {size} of the log and later ones erased" if size else "was erased"
+    named = "; ".join(since[:_NAMED]) + ("; and others before" if len(since) > _NAMED else "")
     return (
-        f" What {which} may still be in the files of the database server, until "
-        'the owner of the tables has run `linernotes db scrub` (docs/operations.md, "Erasing").'
+        f" What was erased last may still be in the files of the database server ({named}), "
+        'until the owner of the tables has run `linernotes db scrub` (docs/operations.md, "Erasing").'
     )
+
+
+def _erased_since(home: Home, size: int) -> Iterator[str]:
+    """Yield what the entries of the log from an index on erased, the newest first, as a user would look it up."""
+    stop = home.log.size()
+    while stop > size:
+        start = max(size, stop - _ROWS_AT_ONCE)
+        with home.reading() as connection:
+            rows = store.rows_between(connection, start, stop)[_STATEMENTS]
+        for leaf, _, kind, *_ in reversed(rows):
+            if kind == ErasurePredicate.KIND:
+                erased = home.statement(str(leaf)).predicate
+                if isinstance(erased, ErasurePredicate):
+                    yield f"{', '.join(erased.fields)} of {_called(home, erased.of)}"
+        stop = start
+
+
+def _called(home: Home, leaf: str) -> str:
+    """What a user calls that which a statement is about."""
+    predicate = home.statement(leaf).predicate
+    if isinstance(predicate, PartyPredicate):
+        return f"the party {predicate.party_id}"
+    recording_id = getattr(predicate, "recording_id", None)
+    return f"the recording {recording_id}" if recording_id else f"the statement {leaf}"
+
+
+def _handed_in(home: Home, name: str) -> list[str]:
+    """Say which files that people handed in lie here as they came, texts and all: earlier releases kept them."""
+    said = []
+    for leaf in _leaves(home, name):
+        try:
+            predicate = home.statement(leaf).predicate
+        except UnknownRecordingError:
+            continue
+        files = predicate.content.files if isinstance(predicate, EditPredicate) else ()
+        for file in (each for each in files if each.role == "source"):
+            with suppress(DamagedObjectError):  # it was deleted
+                path = home.objects.path(file.asset_digest).relative_to(home.root)
+                said.append(
+                    f"The file {file.name} that was handed in for the edit {name} (its role is `source`) was kept by "
+                    f"an earlier release with all its texts, and an erasure does not reach it: delete {path} in the "
+                    'home (docs/operations.md, "Erasing").'
+                )
+    return said
 
 
 def _leaves(home: Home, name: str) -> list[Digest]:

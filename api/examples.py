@@ -71,6 +71,7 @@ EDIT_DRAFT: Final = EditDraftShown(
     keyids=["sha256:" + "1b" * 32],
     created=_TIME,
     expires="2026-11-27T10:31:45Z",
+    left_out=["lyrics"],
 )
 JOB: Final = JobShown(
     job_id="019aa0b2-5b60-7e19-8f6a-0d3b4c0f7a21", state="queued", stage="queued", done=0, total=1, created=_TIME

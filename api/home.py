@@ -96,6 +96,7 @@ class Home:
         custody: Its own private keys.
         service: The key that signs statements.
         log_key: The key that signs checkpoints.
+        last_checkpoint: The file that remembers the newest checkpoint outside the database.
         ring: The keys of the log.
         cosigned: The newest checkpoint that the witnesses' quorum has cosigned.
     """
@@ -115,6 +116,7 @@ class Home:
             keys = self.root / "keys"
             passphrase = passphrase_in_file(given) if (given := settings.key_passphrase_file) else None
             self.custody = Custody(keys, passphrase)
+            self.last_checkpoint = keys / "last-checkpoint"
             self.engine = self._engine()
             upgrade(self.engine)
             self.ring = Ring(self.engine)
@@ -128,7 +130,7 @@ class Home:
                 self.engine,
                 signer,
                 publishes_at_once=settings.publish_interval == 0,
-                last_checkpoint=keys / "last-checkpoint",
+                last_checkpoint=self.last_checkpoint,
                 published=self.time.submit,
                 succession=succession,
             )

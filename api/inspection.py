@@ -16,13 +16,14 @@ from fingerprint.errors import FingerprintError
 from ledger.errors import LedgerError
 from ledger.policy import Policy
 from provenance import manifest
-from provenance.attestation import KeysAtHand, Trust, envelope_signature, log_trust, log_vkey, proven, timestamp
+from provenance.attestation import KeysAtHand, Trust, envelope_signature, log_trust, log_vkey, proven
 from provenance.bundle import EvidenceBundle
 from provenance.check import Check
 from provenance.errors import EvidenceError, ManifestError, ProvenanceError, UnsupportedMediaError
 from provenance.key_evidence import KeyEvidence
 from provenance.package import EXPORT_EVIDENCE, INFO, Package, is_package, opened
 from provenance.recording_predicate import EditPredicate, GenerationPredicate
+from provenance.stamped_time import timestamp
 from provenance.use_predicate import CheckPredicate, ExportPredicate
 from provenance.verify import MIX, Evidence, Verification, about_keys, verify_file
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from api.settings import Settings
     from ledger.rotation import Succession
+    from provenance.bundle import StampedEntry
     from provenance.manifest import ManifestReport
 
 EVIDENCE = "data/evidence.json"
@@ -157,7 +159,8 @@ def _package(path: Path, package: Package, trust: Trust) -> Inspection:
     checks = [Check("package-integrity", "fail" if problems else "pass", whole)]
     checks += _read("package-signature", lambda: _export_checks(package, trust))
     try:
-        bundle = replace(_bundle_of(package, EVIDENCE), timestamps=_bundle_of(package, EXPORT_EVIDENCE).timestamps)
+        _, timestamps = _timestamps(_bundle_of(package, EXPORT_EVIDENCE))
+        bundle = replace(_bundle_of(package, EVIDENCE), timestamps=timestamps)
         master, *others = _audio_files(package)
         verification = _file(master, trust, bundle)
     except (UsageError, NothingThereError, ProvenanceError, FingerprintError) as error:
@@ -201,12 +204,19 @@ def _export_checks(package: Package, trust: Trust) -> list[Check]:
     failed = [f"{check.id}: {check.detail}" for check in proven(export, keys, Trust(keys=trust.keys))]
     signature = envelope_signature(export, keys, trust)
     trusted = log_trust(trust, keys, export)
-    stamped = timestamp(trust, keys, export, bundle)
+    stamped = timestamp(trust, keys, export, replace(bundle, timestamps=_timestamps(bundle)[0]))
     return [
         Check("package-signature", "fail" if failed else "pass", "; ".join(failed) or signature.detail),
         Check("package-log-trust", trusted.result, trusted.detail),
         Check("package-timestamp", stamped.result, stamped.detail),
     ]
+
+
+def _timestamps(beside: EvidenceBundle) -> tuple[tuple[StampedEntry, ...], tuple[StampedEntry, ...]]:
+    """The time stamps of a package: those of the entries that are about it, and the others, of its recording."""
+    about = {exhibit.leaf_hash for exhibit in beside.exhibits}
+    own = tuple(each for each in beside.timestamps if each.leaf_hash in about)
+    return own, tuple(each for each in beside.timestamps if each.leaf_hash not in about)
 
 
 def _belongs(package: Package, master: Path, trust: Trust, bundle: EvidenceBundle, verification: Verification) -> Check:

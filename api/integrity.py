@@ -42,7 +42,7 @@ def fsck(home: Home, progress: Callable[[str, int, int], None] | None = None, pr
 
     The log itself (``ledger.fsck``), every statement and its signatures, every row that follows from the entries,
     every fingerprint against its digest, every private opening against its commitment, every stored file against its
-    name, and every file that an entry points at.
+    name, every file that an entry points at, and what is kept of the log beside its key.
 
     Args:
         home: What to check.
@@ -52,6 +52,7 @@ def fsck(home: Home, progress: Callable[[str, int, int], None] | None = None, pr
     tell = progress or (lambda _stage, _done, _total: None)
     audit = _Audit(home)
     cosigned, damage = _cosigned(home)
+    damage += _succession_faults(home)
     reader = Reader(_keys_at_hand(home))
     inspection = Inspection(reader, audit.take)
     report = ledger_fsck.check(
@@ -68,8 +69,10 @@ def fsck(home: Home, progress: Callable[[str, int, int], None] | None = None, pr
     tell("checking fingerprints", 0, 1)
     problems += index_integrity.faults(home) if not problems else ()
     problems += audit.openings()
+    missing = _missing_memory(home)
+    problems, elsewhere = (problems, missing) if home.settings.database else (problems + missing, [])
     found, spare = _objects(home, audit.files, lambda done, total: tell("checking stored files", done, total))
-    warnings = [*report.warnings, *audit.unopened(), *spare, *audit.unfinished()]
+    warnings = [*report.warnings, *elsewhere, *audit.unopened(), *spare, *audit.unfinished()]
     return FsckReport(report.entries, tuple(problems + found), tuple(warnings))
 
 
@@ -224,6 +227,29 @@ def _cosigned(home: Home) -> tuple[bytes | None, list[Problem]]:
         return home.cosigned.read(), []
     except LogDamagedError as error:
         return None, [Problem(str(error), "cosigned checkpoint")]
+
+
+def _succession_faults(home: Home) -> list[Problem]:
+    fault = home.custody.fault(home.log.succession)
+    return [Problem(fault, "keys/log-succession")] if fault else []
+
+
+def _missing_memory(home: Home) -> list[Problem]:
+    """Say so where a checkpoint was signed, and nothing outside the database remembers any.
+
+    Whoever signs a checkpoint writes the file, so a home with a database of its own has it from the first one on. Of
+    several homes that share a server's database, one that has not signed yet has none.
+    """
+    with home.reading() as connection:
+        newest = ledger_store.newest_checkpoint(connection)
+    if newest is None or home.last_checkpoint.exists():
+        return []
+    what = (
+        f"it is missing, and the checkpoint of {newest.size} entries was signed: an older copy of the database would "
+        "not be noticed. Restore it from a backup, or make certain that this database is the newest: the next entry "
+        "makes the file again"
+    )
+    return [Problem(what, "keys/last-checkpoint")]
 
 
 def _objects(

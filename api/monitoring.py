@@ -17,6 +17,7 @@ from ledger.merkle import leaf_hash
 from ledger.monitor import Monitor
 from ledger.note import Note
 from ledger.policy import Policy
+from ledger.remote import split_url
 from provenance.errors import ProvenanceError
 from provenance.statement import parse
 
@@ -65,7 +66,7 @@ class Follower:
             after the newest checkpoint.
 
     Raises:
-        UsageError: The policy is none, or a file cannot be used.
+        UsageError: The URL or the policy is none, or a file cannot be used.
         MonitorError: The memory is none.
     """
 
@@ -74,6 +75,9 @@ class Follower:
         self._memory = memory
         self._interest = interest
         self._new_entries = 0
+        parts = split_url(url)
+        if parts is None or parts.query:
+            raise UsageError(f"{url[:200]!r} is not the prefix of a log: give an http or https URL.")
         with self._naming_files():
             accepted = Policy.parse(policy.read_bytes())
             self._monitor = Monitor(HttpSource(url.rstrip("/")), accepted, memory, first)
@@ -92,7 +96,8 @@ class Follower:
             ForkedLogError: The log does not extend what was seen before.
             ShrunkLogError: It is smaller than it was.
             DisagreeingTilesError: Its tiles do not lead to its checkpoint.
-            LedgerError: It cannot be read.
+            RemoteError: It cannot be reached, or does not answer.
+            LedgerError: What it gives is no checkpoint, tile or bundle.
         """
         self._new_entries = 0
         with self._naming_files():

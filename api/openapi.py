@@ -38,6 +38,7 @@ _DETAILS: Final = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Send multipart/form-data with the file 'file'.",
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "The range 'bytes=9999999-' lies beyond the file.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "'XX' is not the code of a territory.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "A stored file of this home is missing or was altered. Restore it from a backup.",
     HTTPStatus.SERVICE_UNAVAILABLE: "16 requests are waiting for their turn already. Try again in a minute.",
     HTTPStatus.INSUFFICIENT_STORAGE: "The disk is full; free some space and try again: nothing was recorded.",
 }

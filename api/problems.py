@@ -31,7 +31,13 @@ from ledger.errors import (
     TileError,
 )
 from licensing.errors import LicensingError
-from provenance.errors import ObjectError, OversizedEntryError, ProvenanceError, UnknownRecordingError
+from provenance.errors import (
+    DamagedObjectError,
+    ObjectError,
+    OversizedEntryError,
+    ProvenanceError,
+    UnknownRecordingError,
+)
 
 TYPE_PREFIX: Final = "https://linernotes.org/problems/"
 KNOWN: Final = (ApiError, LedgerError, FingerprintError, GeneratorError, ProvenanceError, LicensingError)
@@ -51,6 +57,7 @@ _STATUS: Final[tuple[tuple[type[Exception], HTTPStatus], ...]] = (
     (InDoubtError, HTTPStatus.SERVICE_UNAVAILABLE),
     (HomeError, HTTPStatus.INSUFFICIENT_STORAGE),
     (DatabaseUnavailableError, HTTPStatus.INSUFFICIENT_STORAGE),
+    (DamagedObjectError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (ObjectError, HTTPStatus.INSUFFICIENT_STORAGE),
     (NothingThereError, HTTPStatus.NOT_FOUND),
     (UnknownRecordingError, HTTPStatus.NOT_FOUND),
@@ -85,9 +92,11 @@ class Problem(BaseModel):
 
 
 def problem_of(error: Exception) -> Problem:
-    """Describe an error to an HTTP client; the unexpected is logged and not disclosed."""
+    """Describe an error to an HTTP client; what is no client's fault is logged, and the unexpected not disclosed."""
     for kind, status in _STATUS:
         if isinstance(error, kind):
+            if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+                _log.error("%s", error)
             return Problem(type=TYPE_PREFIX + _name(type(error)), title=status.phrase, status=status, detail=str(error))
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         status = HTTPStatus.INSUFFICIENT_STORAGE

@@ -9,7 +9,7 @@ from api.history import rendition_of
 from api.seal import MASTER, Part, rendition, seal
 from fingerprint.audio import decode
 from fingerprint.digest import pcm_digest
-from provenance.errors import ObjectError
+from provenance.errors import DamagedObjectError
 from provenance.identity import Digest
 from provenance.store import Rendition
 
@@ -31,7 +31,7 @@ def ensure_rendition(home: Home, made: Recording, media_type: MediaType) -> Rend
 
     Raises:
         NothingThereError: The recording has no signed file at all: its making was interrupted.
-        ObjectError: A stored file is missing, or is not the one that was stored.
+        DamagedObjectError: A stored file is missing, or is not the one that was stored.
         MissingProgramError: m4a needs ffmpeg, which is not installed.
     """
     known = rendition_of(home, made.recording_id, media_type)
@@ -39,7 +39,7 @@ def ensure_rendition(home: Home, made: Recording, media_type: MediaType) -> Rend
         return known
     audio = decode(_master(home, made.recording_id))
     if Digest(pcm_digest(audio)) != made.content_digest:
-        raise ObjectError(
+        raise DamagedObjectError(
             f"The stored master of the recording {made.recording_id} is not the sound that was recorded. Restore the "
             "home's files from their backup; linernotes log fsck names those that were altered."
         )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 JobState = Literal["queued", "running", "done", "failed"]
 DraftState = Literal["waiting", "recorded", "sealed"]
+_SEPARATOR = "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class EditDraft:
         envelope: Digest of the envelope that was sent; empty while it waits.
         leaf_hash: Of the entry that it became; empty while it waits.
         result: JSON of the answer, when sealed.
+        left_out: What the edited file said in words, by kind; nothing of it is kept.
     """
 
     draft_id: str
@@ -82,6 +84,7 @@ class EditDraft:
     envelope: str = ""
     leaf_hash: str = ""
     result: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 def add_token(connection: Connection, new: Token) -> None:
@@ -151,7 +154,7 @@ def jobs_in_state(connection: Connection, state: JobState) -> list[Job]:
 
 def add_edit_draft(connection: Connection, new: EditDraft) -> None:
     """Keep an edit that waits for its signature."""
-    connection.execute(insert(edit_draft).values(**asdict(new)))
+    connection.execute(insert(edit_draft).values(**{**asdict(new), "left_out": _SEPARATOR.join(new.left_out)}))
 
 
 def find_edit_draft(connection: Connection, draft_id: str) -> EditDraft | None:
@@ -206,7 +209,8 @@ def edit_drafts_about(connection: Connection, name: str) -> list[str]:
 
 def _edit_draft(row: Row[tuple[object, ...]]) -> EditDraft:
     fields = row._asdict()
-    return EditDraft(**{**fields, "payload": bytes(fields["payload"])})
+    left_out = tuple(fields["left_out"].split(_SEPARATOR)) if fields["left_out"] else ()
+    return EditDraft(**{**fields, "payload": bytes(fields["payload"]), "left_out": left_out})
 
 
 def _token(row: Row[tuple[object, ...]]) -> Token:

@@ -47,4 +47,5 @@ edit_draft = Table(
     Column("envelope", String(71), nullable=False),
     Column("leaf_hash", String(71), nullable=False),
     Column("result", String, nullable=False),
+    Column("left_out", String(400), nullable=False, server_default=""),
 )

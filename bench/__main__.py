@@ -11,7 +11,7 @@ from pathlib import Path
 
 SCRIPTS = (
     *("provenance_cost", "generation", "verification", "recognition", "identity"),
-    *("appends", "proofs", "http", "fsck"),
+    *("appends", "disk", "proofs", "http", "fsck"),
 )
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks

@@ -2,7 +2,7 @@
 
 The floor with one client is a bare durable INSERT of the same bytes. With many it verifies, hashes and inserts in
 batches of the same sizes as ours, one after the other in one thread, without any code of ours in between. On
-PostgreSQL it adds rows by COPY, as ours does; what that is worth stands in a table of its own.
+PostgreSQL it adds rows by COPY; what the other ways to add them take stands in a table of its own.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from sqlalchemy import insert, text
 from bench.crowd import by_threads, together
 from bench.logs import LOG_KEY, PRIVATE_KEY, append_verified, bare_table, envelopes, insert_bare, new_log
 from bench.table import markdown
+from ledger import store
 from ledger.database import open_engine, reading
 from ledger.entry import Entry
 from ledger.envelope import pae
 from ledger.log import Log
 from ledger.merkle import leaf_hash
-from ledger.store import add_entries
 from ledger.tables import ENTRY
 from migrations.upgrade import upgrade
 from tests.postgresql import private_server, why_not
@@ -55,15 +55,15 @@ def main() -> None:
         f"first; medians of {ROUNDS} rounds, ours and the floor in turn.\n"
     )
     with tempfile.TemporaryDirectory() as folder:
-        single = [_single(Path(folder) / f"single-{number}") for number in range(ROUNDS)]
-        many = [_many(Path(folder) / f"many-{number}") for number in range(ROUNDS)]
+        alone = [single(Path(folder) / f"single-{number}") for number in range(ROUNDS)]
+        crowded = [many(Path(folder) / f"many-{number}") for number in range(ROUNDS)]
     rows = [
-        ("1 client, p50", *_pair(single, "p50", " ms"), "", _ratio(single, "p50")),
-        ("1 client, p99", *_pair(single, "p99", " ms"), "at most 3 times", _ratio(single, "p99")),
-        (f"{CLIENTS} clients, per second", *_pair(many, "rate", ""), "at least 70 %", _ratio(many, "rate")),
+        ("1 client, p50", *_pair(alone, "p50", " ms"), "", _ratio(alone, "p50")),
+        ("1 client, p99", *_pair(alone, "p99", " ms"), "at most 3 times", _ratio(alone, "p99")),
+        (f"{CLIENTS} clients, per second", *_pair(crowded, "rate", ""), "at least 70 %", _ratio(crowded, "rate")),
     ]
     print(markdown(("SQLite, FULL", "Liner Notes", "floor", "goal", "ours / floor"), rows))
-    batches = statistics.median(each["ours"]["batch"] for each in many)
+    batches = statistics.median(each["ours"]["batch"] for each in crowded)
     print(f"Entries per transaction with {CLIENTS} clients: {batches:.0f} (median).\n")
     _postgresql()
 
@@ -71,7 +71,8 @@ def main() -> None:
 Figures = dict[str, dict[str, float]]
 
 
-def _single(folder: Path) -> Figures:
+def single(folder: Path) -> Figures:
+    """Milliseconds of one client's appends, and of the floor's, in turn."""
     folder.mkdir()
     log = new_log(str(folder / "log.db"), folder)
     raw = bare_table(folder / "floor.db")
@@ -88,7 +89,8 @@ def _single(folder: Path) -> Figures:
     return {"ours": _percentiles(ours), "floor": _percentiles(floor)}
 
 
-def _many(folder: Path) -> Figures:
+def many(folder: Path) -> Figures:
+    """Appends per second of many clients, and of the floor with the same batches."""
     folder.mkdir()
     log = new_log(str(folder / "log.db"), folder)
     entries = envelopes(CLIENTS * PER_CLIENT)
@@ -119,7 +121,7 @@ def _postgresql() -> None:
         Path(folder).chmod(0o755)
         with private_server(Path(folder) / "server", durable=True) as server:
             rounds = [_many_processes(server.url) for _ in range(ROUNDS)]
-            copies = [_copied_or_inserted(server.url, rows) for rows in ROWS_OF_A_BATCH]
+            ways = [_ways_to_insert(server.url, rows) for rows in ROWS_OF_A_BATCH]
     name = f"{PROCESSES} processes with {CLIENTS} clients each, per second"
     rows = [
         (name, *_pair(rounds, "rate", ""), "at least 70 %", _ratio(rounds, "rate")),
@@ -137,7 +139,8 @@ def _postgresql() -> None:
         "locks one row first, as whoever gives out one index after the other has to. Entries per transaction: "
         f"{batches:.0f} (median).\n"
     )
-    print(markdown(("rows of `entry` added at once, without the commit", "COPY", "INSERT", "COPY / INSERT"), copies))
+    named = ("rows of `entry` added at once, without the commit", "INSERT of arrays (ours)", "COPY", "INSERT of rows")
+    print(markdown(named, ways))
 
 
 def _many_processes(url: str) -> Figures:
@@ -196,17 +199,32 @@ def _floor_in_process(wait: Callable[[], object], url: str, sizes: Sequence[int]
             raw.commit()
 
 
-def _copied_or_inserted(url: str, rows: int) -> tuple[str, str, str, str]:
-    """Adds rows by turns in both ways, each in a transaction that is undone."""
+def _ways_to_insert(url: str, rows: int) -> tuple[str, ...]:
+    """Adds rows by turns in all ways, each in a transaction that is undone."""
     engine = emptied(url)
-    copied, inserted = [], []
+    ways = (_insert_arrays, _copy_entries, _insert_entries)
+    seconds: dict[object, list[float]] = {way: [] for way in ways}
     for _ in range(BATCHES):
         batch = [Entry(n, leaf_hash(data), data, "2026-01-01T00:00:00Z") for n, data in enumerate(envelopes(rows))]
-        copied.append(_undone(engine, partial(add_entries, added=batch)))
-        inserted.append(_undone(engine, partial(_insert_entries, added=batch)))
+        for way in ways:
+            seconds[way].append(_undone(engine, partial(way, added=batch)))
     engine.dispose()
-    copy, insertion = statistics.median(copied), statistics.median(inserted)
-    return str(rows), f"{copy * 1000:.2f} ms", f"{insertion * 1000:.2f} ms", f"{copy / insertion:.2f}"
+    return str(rows), *(f"{statistics.median(seconds[way]) * 1000:.2f} ms" for way in ways)
+
+
+def _insert_arrays(connection: Connection, added: Sequence[Entry]) -> None:
+    store.change(connection, [store.entries_added(added)])
+
+
+def _copy_entries(connection: Connection, added: Sequence[Entry]) -> None:
+    driver = connection.connection.driver_connection
+    statement = "COPY entry (log_index, leaf_hash, appended_at, data) FROM STDIN (FORMAT BINARY)"
+    if driver is None:
+        raise RuntimeError("the connection was closed")
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(["int8", "bytea", "varchar", "bytea"])
+        for each in added:
+            copy.write_row((each.index, each.leaf_hash, each.appended_at, each.data))
 
 
 def _insert_entries(connection: Connection, added: Sequence[Entry]) -> None:

@@ -175,21 +175,40 @@ def _prove(log: Log, size: int) -> None:
         log.inclusion_proof(chosen.randrange(size))
 
 
-def _peer() -> None:
+def peer_appends(rounds: int) -> tuple[float, float, float, float] | None:
+    """Return appends per second: see `_appended_in_turn`; None where the peer is not installed."""
+    peer = _peer_module()
+    if peer is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        tree = peer.SqliteTree(str(Path(folder) / "peer.db"))
+        log = new_log(str(Path(folder) / "log.db"), Path(folder))
+        rates = [_appended_in_turn(tree.append_entry, log) for _ in range(rounds)]
+    single, theirs, crowd, their_crowd = (statistics.median(each) for each in zip(*rates, strict=True))
+    return single, theirs, crowd, their_crowd
+
+
+def _peer_module() -> Any:
     try:
-        pymerkle: Any = importlib.import_module("pymerkle")  # a peer, and no dependency: GPLv3+
+        return importlib.import_module("pymerkle")  # a peer, and no dependency: GPLv3+
     except ImportError:
+        return None
+
+
+def _peer() -> None:
+    pymerkle = _peer_module()
+    appended = peer_appends(ROUNDS)
+    if appended is None:
         print("pymerkle was not measured: it is not installed (`pip install pymerkle`; GPLv3+, a peer only).\n")
         return
     with tempfile.TemporaryDirectory() as folder:
         tree = pymerkle.SqliteTree(str(Path(folder) / "peer.db"))
         log = new_log(str(Path(folder) / "log.db"), Path(folder))
-        rates = [_appended_in_turn(tree.append_entry, log) for _ in range(ROUNDS)]
-        tree.append_entries(list(numbered(tree.get_size(), PEER_LEAVES)), chunksize=10_000)
+        tree.append_entries(list(numbered(0, PEER_LEAVES)), chunksize=10_000)
         grow(log, PEER_LEAVES)
         proof = statistics.median(_seconds(lambda: tree.prove_inclusion(at, PEER_LEAVES)) for at in (1, 12_345, 49_999))
         ours = _seconds(lambda: _prove(log, PEER_LEAVES)) / PROOFS
-    single, theirs, crowd, their_crowd = (statistics.median(each) for each in zip(*rates, strict=True))
+    single, theirs, crowd, their_crowd = appended
     rows = [
         ("appends per second, one at a time", f"{single:,.0f}", f"{theirs:,.0f}", "", f"{single / theirs:.1f}"),
         (

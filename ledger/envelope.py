@@ -6,6 +6,7 @@ has to serialise one again. Source: secure-systems-lab/dsse, `protocol.md` and `
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -23,9 +24,18 @@ MAX_SIGNATURES = 16
 _ENVELOPE = frozenset(("payload", "payloadType", "signatures"))
 _SIGNATURE = frozenset(("keyid", "sig"))
 
+_PLAIN = re.compile(
+    rb'\{"payload":"([^"]*)","payloadType":"([ !#-\[\]-~]*)","signatures":'
+    rb'\[((?:\{"keyid":"[ !#-\[\]-~]*","sig":"[^"]*"\},)*\{"keyid":"[ !#-\[\]-~]*","sig":"[^"]*"\})\]\}'
+)
+"""The stored form of an envelope whose texts hold only what JSON writes as it is: what all of ours look like."""
+_PLAIN_SIGNATURE = re.compile(r'"keyid":"([^"]*)","sig":"([^"]*)"')
+
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 """Returns a text as RFC 8785 writes it, which is how this encoder does."""
 
+_Members = tuple[str, str, list[tuple[str, str]]]
+"""Payload type, payload in base64, and key name and signature in base64 of each signature."""
 _Json = str | int | float | bool | list["_Json"] | dict[str, "_Json"] | None
 
 
@@ -86,32 +96,17 @@ class Envelope:
             EnvelopeError: The bytes are not an envelope in RFC 8785 form with canonical base64.
         """
         _require_length(len(data))
-        try:
-            document: _Json = json.loads(data)
-        except (ValueError, RecursionError) as fault:
-            raise EnvelopeError(
-                f"The envelope {shown(data)} is not JSON in UTF-8: {fault}; get the original bytes again."
-            ) from fault
-        fields = _members(document, _ENVELOPE, "envelope")
-        payload, payload_type = (_text(fields[name], name) for name in ("payload", "payloadType"))
-        if not isinstance(fields["signatures"], list):
-            raise _malformed("signatures", fields["signatures"])
-        signatures = [_signature(item) for item in fields["signatures"]]
-        envelope = cls(
+        payload_type, payload, signatures = _plain_members(data) or _any_members(data)
+        return cls(
             payload_type,
             decode_base64(payload, "The payload", EnvelopeError),
             tuple(
-                EnvelopeSignature(keyid, decode_base64(sig, "The signature", EnvelopeError))
-                for keyid, sig in signatures
+                [
+                    EnvelopeSignature(keyid, decode_base64(sig, "The signature", EnvelopeError))
+                    for keyid, sig in signatures
+                ]
             ),
         )
-        if _written(payload, payload_type, signatures) != data:
-            json.loads(data, object_pairs_hook=_no_duplicates)
-            raise EnvelopeError(
-                f"The envelope {shown(data)} is not in its RFC 8785 form: somebody wrote it "
-                "again. Get the original bytes; only they have the leaf hash that was logged."
-            )
-        return envelope
 
     def to_bytes(self) -> bytes:
         """Returns the bytes that are stored and logged: RFC 8785 JSON.
@@ -173,6 +168,39 @@ def verify(envelope: Envelope, verifier: Verifier, payload_type: str = PAYLOAD_T
     for signature in signatures:
         verifier.verify(message, signature)
     return envelope.payload
+
+
+def _plain_members(data: bytes) -> _Members | None:
+    """Takes an envelope apart that is in RFC 8785 form for sure, if base64 is what it holds; else returns None.
+
+    It gives what `_any_members` gives, in a fraction of the time.
+    """
+    plain = _PLAIN.fullmatch(data)
+    if plain is None:
+        return None
+    payload, payload_type, signed = (text.decode("latin-1") for text in plain.groups())
+    return payload_type, payload, _PLAIN_SIGNATURE.findall(signed)
+
+
+def _any_members(data: bytes) -> _Members:
+    try:
+        document: _Json = json.loads(data)
+    except (ValueError, RecursionError) as fault:
+        raise EnvelopeError(
+            f"The envelope {shown(data)} is not JSON in UTF-8: {fault}; get the original bytes again."
+        ) from fault
+    fields = _members(document, _ENVELOPE, "envelope")
+    payload, payload_type = (_text(fields[name], name) for name in ("payload", "payloadType"))
+    if not isinstance(fields["signatures"], list):
+        raise _malformed("signatures", fields["signatures"])
+    signatures = [_signature(item) for item in fields["signatures"]]
+    if _written(payload, payload_type, signatures) != data:
+        json.loads(data, object_pairs_hook=_no_duplicates)
+        raise EnvelopeError(
+            f"The envelope {shown(data)} is not in its RFC 8785 form: somebody wrote it "
+            "again. Get the original bytes; only they have the leaf hash that was logged."
+        )
+    return payload_type, payload, signatures
 
 
 def _written(payload: str, payload_type: str, signatures: Iterable[tuple[str, str]]) -> bytes:

@@ -79,7 +79,7 @@ class WitnessStateError(WitnessError):
 
 
 class MonitorError(LedgerError):
-    """What a monitor remembers is damaged or of another log, or there is more new than it takes in."""
+    """What a monitor remembers is damaged or of another log, or the log is not as long as it is to begin."""
 
 
 class ShrunkLogError(MonitorError):

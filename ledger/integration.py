@@ -27,7 +27,7 @@ from ledger.note import NoteSigner
 from ledger.publisher import Publisher
 from ledger.sequencer import Append
 from ledger.store import State, StoredCheckpoint
-from ledger.tree import add_full_tiles
+from ledger.tree import filled_tiles
 
 DOUBT_SECONDS = 30
 """How long to ask what became of a commit that failed: longer than a restarted server needs to recover."""
@@ -132,8 +132,8 @@ class Integrator:
                 fresh = self._fresh(connection, appends)
                 if fresh:
                     added = _planned(state.head, fresh)
-                    _add(connection, state.head.size, added)
-                    newest = self._signed(connection, state, added)
+                    newest = self._signed(state, added)
+                    _add(connection, state, added, newest)
                     for append, receipts in added.receipts:
                         _run_within(connection, append, receipts)
         except InDoubtError as doubt:
@@ -151,10 +151,10 @@ class Integrator:
         for append, receipts in added.receipts:
             append.receipts = receipts
 
-    def _signed(self, connection: Connection, state: State, added: _Added) -> StoredCheckpoint | None:
+    def _signed(self, state: State, added: _Added) -> StoredCheckpoint | None:
         """Signs for what a transaction adds, if that is asked for, and returns the newest checkpoint."""
         if self._publishes_at_once or added.successor is not None:
-            return self._publisher.sign(connection, added.edge, state.newest, added.successor)
+            return self._publisher.sign(added.edge, state.newest, added.successor)
         return state.newest
 
     def _require_recorded(self, added: _Added, doubt: InDoubtError) -> None:
@@ -266,12 +266,17 @@ def _planned(head: Frontier, appends: Sequence[Append]) -> _Added:
     return _Added(entries, edge, made, used)
 
 
-def _add(connection: Connection, size: int, added: _Added) -> None:
-    """Adds entries to a tree of a size, and all that it and their keys need."""
-    store.add_entries(connection, added.entries)
-    add_full_tiles(connection, size, added.leaves)
-    store.move_head(connection, added.edge)
-    store.add_idempotency(connection, added.used)
+def _add(connection: Connection, state: State, added: _Added, newest: StoredCheckpoint | None) -> None:
+    """Adds entries to a log that stands somewhere, and all that its tree, their keys and its checkpoints need."""
+    changes = [
+        store.entries_added(added.entries),
+        *filled_tiles(connection, state.head.size, added.leaves),
+        store.idempotency_added(added.used),
+        store.head_moved(added.edge),
+    ]
+    if newest is not None and newest != state.newest:
+        changes.append(store.checkpoint_added(newest))
+    store.change(connection, changes)
 
 
 def _run_within(connection: Connection, append: Append, receipts: Sequence[Receipt]) -> None:

@@ -29,10 +29,11 @@ from ledger.errors import (
 from ledger.merkle import HASH_BYTES, Frontier, leaf_hash
 from ledger.note import MAX_NOTE_BYTES, Note
 from ledger.policy import Policy
-from ledger.tile import TILE_HEIGHT, TILE_WIDTH, TilePath, parse_bundle, split, tile_widths
+from ledger.tile import TILE_WIDTH, TilePath, parse_bundle
+from ledger.tiled_tree import TiledTree
 
-MAX_NEW_ENTRIES = 2**22
-"""Entries that one look takes in: their leaf hashes are held in memory, 32 bytes each."""
+STRETCH = 2**18
+"""Entries whose leaf hashes are verified, and held in memory, at once: in about 100 MB."""
 
 _MODE = 0o600
 _MAX_MEMORY_BYTES = MAX_NOTE_BYTES * 2
@@ -103,9 +104,10 @@ class Monitor:
         self._given = self.followed
 
     def look(self) -> Iterator[list[Seen]]:
-        """Gives what is new, a bundle at a time, after all of it was shown to extend what was seen before.
+        """Gives what is new, a bundle at a time, after the checkpoint was shown to extend what was seen before.
 
-        Whatever is not acknowledged is given again by the next look.
+        However much is new, it is taken in by stretches: the entries of one are given after all of their leaf hashes
+        were shown to be those of the checkpoint's tree. Whatever is not acknowledged is given again by the next look.
 
         Yields:
             The new entries of each bundle, in order.
@@ -115,23 +117,24 @@ class Monitor:
             ForkedLogError: Its checkpoint and the one that was seen before contradict each other.
             DisagreeingTilesError: Its tiles do not lead to its checkpoint, so nothing shows that it
                 extends what was seen before, nor that it does not.
-            MonitorError: There are more new entries than one look takes in, or fewer entries than the
-                one to begin with.
+            MonitorError: There are fewer entries than the one to begin with, or what is remembered was altered.
             PolicyError: The policy does not accept the checkpoint.
             LedgerError: What the source gives is no checkpoint, tile or bundle; or it gives nothing.
         """
         note = self._source.checkpoint()
         checkpoint = self._policy.check(note)
         self._require_same_log(checkpoint, note)
-        edge = self._start(checkpoint)
-        leaves = self._leaves(edge.size, checkpoint.size)
-        self._require_extends(edge, leaves, checkpoint, note)
+        tree = TiledTree(self._source.tile, checkpoint.size, checkpoint.root_hash)
+        edge = self._start(tree, checkpoint)
+        leaves = self._extension(edge, tree, checkpoint, note)
         self._remember(Followed(edge, note))
         self._given = self.followed
-        for bundle in self._bundles(edge.size, checkpoint.size, leaves):
-            edge = edge.extended([leaf_hash(entry.data) for entry in bundle]).frontier
-            self._given = Followed(edge, note)
-            yield bundle
+        while leaves:
+            for bundle in self._bundles(edge.size, leaves, tree):
+                edge = edge.extended([leaf_hash(entry.data) for entry in bundle]).frontier
+                self._given = Followed(edge, note)
+                yield bundle
+            leaves = self._extension(edge, tree, checkpoint, note)
 
     def acknowledge(self) -> None:
         """Remembers that every entry given so far was dealt with, and returns when that is on the disk.
@@ -141,7 +144,7 @@ class Monitor:
         """
         self._remember(self._given)
 
-    def _start(self, checkpoint: Checkpoint) -> Frontier:
+    def _start(self, tree: TiledTree, checkpoint: Checkpoint) -> Frontier:
         """The edge from which to go on; where to begin is asked of the log, and shown to be true by its root."""
         edge, first = self.followed.edge, 0
         if self.followed.seen is None:
@@ -153,15 +156,7 @@ class Monitor:
                 )
         if checkpoint.size < edge.size:
             raise _shrunk(checkpoint, edge.size)
-        new = checkpoint.size - max(first, edge.size)
-        if new > MAX_NEW_ENTRIES:
-            raise MonitorError(
-                f"The log {shown(checkpoint.origin)} has {new} new entries, more than the {MAX_NEW_ENTRIES} that are "
-                f"taken in at once. Begin with entry {checkpoint.size - MAX_NEW_ENTRIES} or a later one, in a new "
-                "memory (`linernotes log monitor --from`, `--memory`); entries before it are not shown then, and an "
-                "old memory is not compared: keep it, it holds the checkpoint that was seen before."
-            )
-        return self._edge(first, checkpoint.size) if first else edge
+        return tree.edge(first) if first else edge
 
     def _require_same_log(self, checkpoint: Checkpoint, note: bytes) -> None:
         before = _checkpoint(self.followed.seen)
@@ -177,56 +172,48 @@ class Monitor:
         if checkpoint.size == before.size and checkpoint.root_hash != before.root_hash:
             raise self._forked(before, checkpoint, note)
 
-    def _require_extends(self, edge: Frontier, leaves: list[bytes], checkpoint: Checkpoint, note: bytes) -> None:
-        """The leaves have to lead from the edge to the checkpoint, by way of the one that was seen before."""
-        before, past = _checkpoint(self.followed.seen), edge
-        if edge.extended(leaves).frontier.root != checkpoint.root_hash:
-            past = self._past(edge.size, checkpoint.size)
-            if past.extended(leaves).frontier.root != checkpoint.root_hash:
-                raise self._disagreeing(checkpoint, note)
-        # The checkpoint's own tree begins with this past: another root here is signed evidence of two pasts.
-        if before and past.extended(leaves[: before.size - edge.size]).frontier.root != before.root_hash:
-            raise self._forked(before, checkpoint, note)
+    def _extension(self, edge: Frontier, tree: TiledTree, checkpoint: Checkpoint, note: bytes) -> list[bytes]:
+        """The next stretch of leaf hashes behind the edge; the last one ends with the tree.
+
+        They have to lead from the edge to the checkpoint, by way of the one that was seen before.
+        """
+        stop = min((edge.size + STRETCH) // TILE_WIDTH * TILE_WIDTH, tree.size)
+        leaves, past = tree.leaves(edge.size, stop), edge
+        if not tree.begins_with(stop, edge.extended(leaves).frontier.root):
+            past = _past(tree, edge.size)
+            if not tree.begins_with(stop, past.extended(leaves).frontier.root):
+                raise self._disagreeing(edge.size, checkpoint, note)
+        self._require_extends(past, leaves, tree, checkpoint, note)
         if past != edge:
             raise MonitorError(
                 f"The log {shown(checkpoint.origin)} extends the checkpoint that was seen before, but not the "
                 f"{edge.size} entries that {self._memory} stands for: that file was damaged or altered. Remove it, "
                 "and the log is read again from its beginning."
             )
-
-    def _past(self, size: int, of: int) -> Frontier:
-        """The edge of a size as the log's tiles have it; that of no tree where it does not give them."""
-        try:
-            return self._edge(size, of)
-        except LedgerError:
-            return Frontier(size, (bytes(HASH_BYTES),) * size.bit_count())
-
-    def _edge(self, size: int, of: int) -> Frontier:
-        """The edge over the first entries of a larger tree: hashes of its tiles, which its root has to prove."""
-        hashes: tuple[bytes, ...] = ()
-        for level, width in sorted(tile_widths(size).items(), reverse=True):
-            index = size >> TILE_HEIGHT * (level + 1)
-            there = min(TILE_WIDTH, (of >> TILE_HEIGHT * level) - index * TILE_WIDTH)
-            tile = self._tile(TilePath(level, index, there))
-            hashes += Frontier().extended(split(tile, 0, width)).frontier.hashes
-        return Frontier(size, hashes)
-
-    def _leaves(self, first: int, size: int) -> list[bytes]:
-        """The leaf hashes behind the edge, from the tiles."""
-        leaves: list[bytes] = []
-        for path in _paths(0, first, size):
-            leaves += split(self._tile(path), max(0, first - path.index * TILE_WIDTH))
         return leaves
 
-    def _tile(self, path: TilePath) -> bytes:
-        tile = self._source.tile(path)
-        if len(tile) != path.width * HASH_BYTES:
-            raise TileError(f"The log gives {len(tile)} bytes for {path.format()}, not {path.width} hashes.")
-        return tile
+    def _require_extends(
+        self, past: Frontier, leaves: list[bytes], tree: TiledTree, checkpoint: Checkpoint, note: bytes
+    ) -> None:
+        """The checkpoint's own tree has to begin with that of the one that was seen before."""
+        before = _checkpoint(self.followed.seen)
+        if before is None or (before.size, before.root_hash) == (checkpoint.size, checkpoint.root_hash):
+            return
+        if before.size <= past.size + len(leaves):
+            then = past.extended(leaves[: before.size - past.size]).frontier
+        elif tree.begins_with(before.size, before.root_hash):
+            return
+        else:
+            then = _past(tree, before.size)
+            if not tree.begins_with(then.size, then.root):
+                raise self._disagreeing(past.size, checkpoint, note)
+        # The checkpoint's own tree begins with this one: another root here is signed evidence of two pasts.
+        if then.root != before.root_hash:
+            raise self._forked(before, checkpoint, note)
 
-    def _bundles(self, first: int, size: int, leaves: list[bytes]) -> Iterator[list[Seen]]:
-        """The entries behind the edge; each has to have its leaf hash."""
-        for path in _paths(None, first, size):
+    def _bundles(self, first: int, leaves: list[bytes], tree: TiledTree) -> Iterator[list[Seen]]:
+        """The entries of a stretch; each has to have its leaf hash."""
+        for path in tree.paths(None, first, first + len(leaves)):
             start = path.index * TILE_WIDTH
             entries = parse_bundle(self._source.tile(path), path.width)
             new = [Seen(index, data) for index, data in enumerate(entries, start) if index >= first]
@@ -258,13 +245,13 @@ class Monitor:
             f"before: {_whole(self.followed.seen)}; now: {_whole(note)}"
         )
 
-    def _disagreeing(self, checkpoint: Checkpoint, note: bytes) -> DisagreeingTilesError:
+    def _disagreeing(self, size: int, checkpoint: Checkpoint, note: bytes) -> DisagreeingTilesError:
         return DisagreeingTilesError(
             f"The tiles of the log {shown(checkpoint.origin)} do not lead to its checkpoint, which states the root "
             f"{checkpoint.root_hash.hex()} at size {checkpoint.size}: a tile is damaged or false where it was read, or "
-            "the log hides that its past was changed; nothing here proves which. Nothing new was taken in. Ask again, "
-            "or ask a mirror; if it stays so, keep the checkpoints, and tell others: "
-            f"before: {_whole(self.followed.seen)}; now: {_whole(note)}"
+            "the log hides that its past was changed; nothing here proves which. No entry from "
+            f"{size} on was taken in. Ask again, or ask a mirror; if it stays so, keep the checkpoints, and tell "
+            f"others: before: {_whole(self.followed.seen)}; now: {_whole(note)}"
         )
 
 
@@ -277,10 +264,12 @@ def _whole(note: bytes | None) -> str:
     return "none" if note is None else repr(note.decode("utf-8", "replace"))
 
 
-def _paths(level: int | None, first: int, size: int) -> Iterator[TilePath]:
-    """The tiles or bundles that hold the leaves `[first, size)`."""
-    for index in range(first // TILE_WIDTH, -(-size // TILE_WIDTH)):
-        yield TilePath(level, index, min(TILE_WIDTH, size - index * TILE_WIDTH))
+def _past(tree: TiledTree, size: int) -> Frontier:
+    """The edge of a size as the log's tiles have it; that of no tree where it does not give them."""
+    try:
+        return tree.edge(size)
+    except LedgerError:
+        return Frontier(size, (bytes(HASH_BYTES),) * size.bit_count())
 
 
 def _shrunk(checkpoint: Checkpoint, before: int) -> ShrunkLogError:

@@ -6,9 +6,9 @@ advisory lock, as on SQLite; they and the appenders do not wait for one another.
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
 
 from ledger.errors import DatabaseBusyError, DatabaseUnavailableError, LedgerError
@@ -60,7 +60,7 @@ _REFUSALS: Final = (
 )
 """What servers that speak English say to those who connect: the driver passes their words on, and no SQLSTATE."""
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
-_COPIED = "linernotes_copied"
+_SEVERAL = "linernotes_several"
 
 
 def make_engine(url: URL, *, read_only: bool, patience_seconds: int) -> Engine:
@@ -96,8 +96,7 @@ def make_engine(url: URL, *, read_only: bool, patience_seconds: int) -> Engine:
             **_UNANSWERED,
         },
     )
-    event.listen(engine, "do_execute", _copy_one)
-    event.listen(engine, "do_executemany", _copy_many)
+    event.listen(engine, "do_execute", _execute_several)
     return engine
 
 
@@ -111,18 +110,33 @@ def lock_writers(connection: Connection) -> None:
     connection.execute(_LOCK, {"key": WRITERS_LOCK})
 
 
-def copy(connection: Connection, statement: str, types: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-    """Adds rows by COPY, which takes a fifth to a quarter less time than INSERT (`docs/benchmarks.md`).
+def last_of(connection: Connection, statements: Sequence[str]) -> CursorResult[*tuple[Any, ...]]:
+    """Executes statements without values, one after the other, on one journey to the server and back.
 
-    It goes through the engine's own `execute`, so that errors and lost connections are treated as everywhere.
+    They do not go as a pipeline of the driver: behind one, PostgreSQL 15 does not count how long a transaction stands
+    still, so that whoever vanishes with a lock would keep it.
 
     Args:
         connection: A transaction.
-        statement: `COPY table (columns) FROM STDIN (FORMAT BINARY)`.
-        types: PostgreSQL's names of the types of the columns.
-        rows: At least one, in the order of the columns.
+        statements: At least one.
+
+    Returns:
+        The result of the last.
     """
-    connection.exec_driver_sql(statement, list(rows), execution_options={_COPIED: types})
+    return connection.exec_driver_sql("; ".join(statements), execution_options={_SEVERAL: True})
+
+
+def together(connection: Connection, changes: Sequence[tuple[str, Sequence[object]]]) -> None:
+    """Makes changes of different tables in one statement, so on one journey to the server and back.
+
+    Args:
+        connection: A transaction.
+        changes: At least one, each an INSERT or an UPDATE of the driver with its values.
+    """
+    *others, last = [statement for statement, _ in changes]
+    named = ", ".join(f"change_{number} AS ({statement})" for number, statement in enumerate(others))
+    values = tuple(value for _, own in changes for value in own)
+    connection.exec_driver_sql(f"WITH {named} {last}" if others else last, values)
 
 
 def is_broken(connection: Connection) -> bool:
@@ -152,21 +166,16 @@ def meaning(fault: BaseException, url: URL | None, patience_seconds: int) -> Led
     return DatabaseUnavailableError(f"{where}: {remedy} ({said}).") if remedy else None
 
 
-def _copy_many(
-    cursor: DBAPICursor, statement: str, rows: Sequence[tuple[object, ...]], context: ExecutionContext
-) -> bool | None:
-    types = context.execution_options.get(_COPIED)
-    if types is None:
+def _execute_several(
+    cursor: DBAPICursor, statement: str, _values: object, context: ExecutionContext
+) -> Literal[True] | None:
+    if not context.execution_options.get(_SEVERAL):
         return None
-    with cursor.copy(statement) as target:
-        target.set_types(types)
-        for row in rows:
-            target.write_row(row)
+    driver: Any = cursor
+    driver.execute(statement, prepare=False)
+    while driver.nextset():
+        pass
     return True
-
-
-def _copy_one(cursor: DBAPICursor, statement: str, row: Any, context: ExecutionContext) -> bool | None:
-    return _copy_many(cursor, statement, [row], context)
 
 
 def _place(url: URL | None) -> str:

@@ -70,7 +70,8 @@ class Publisher:
             newest = store.locked_state(connection).newest
             if newest is not None and newest.size >= committed.entries:  # another publisher was faster
                 return newest.note
-            signed = self.sign(connection, committed.head, newest)
+            signed = self.sign(committed.head, newest)
+            store.change(connection, [store.checkpoint_added(signed)])
         self.remember(signed.note)
         return signed.note
 
@@ -89,18 +90,13 @@ class Publisher:
         return newest
 
     def sign(
-        self,
-        connection: Connection,
-        edge: Frontier,
-        newest: StoredCheckpoint | None,
-        successor: NoteSigner | None = None,
+        self, edge: Frontier, newest: StoredCheckpoint | None, successor: NoteSigner | None = None
     ) -> StoredCheckpoint:
-        """Signs a checkpoint and adds it; it may be let out once the connection's transaction is durable.
+        """Signs a checkpoint, which is to be added; it may be let out once the transaction that adds it is durable.
 
         Args:
-            connection: A transaction that holds the write lock.
             edge: Of a tree that `require_sound` has found to be sound, or that extends such a one.
-            newest: The newest checkpoint, as this transaction sees it.
+            newest: The newest checkpoint, as the transaction sees it that holds the lock.
             successor: The key to which the log is handed over with the last entry of the tree; it signs too.
 
         Raises:
@@ -122,9 +118,7 @@ class Publisher:
         else:
             self.succession.extended(successor.verifier, edge.size - 1)
             note = sign_handover(checkpoint, self._signer, successor)
-        stored = StoredCheckpoint(edge.size, note)
-        store.add_checkpoint(connection, stored)
-        return stored
+        return StoredCheckpoint(edge.size, note)
 
     def hand_over(self, successor: NoteSigner, index: int) -> None:
         """Signs with another key from now on, once the checkpoint that both signed is durable.

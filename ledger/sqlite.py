@@ -1,11 +1,12 @@
 """SQLite as the log uses it: write-ahead logging, every commit on the disk, one writer at a time."""
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExecutionContext
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ledger.errors import DatabaseBusyError, DatabaseUnavailableError, LedgerError
@@ -32,6 +33,7 @@ _DURABLE: Final = ("journal_mode=WAL", "synchronous=FULL", "fullfsync=ON", "wal_
 """An append changes some seven pages; so about every 600th waits until the log beside the file is copied into it."""
 _FILE = "linernotes_file"
 """Name under which a connection knows which file it has opened."""
+_TOGETHER = "linernotes_together"
 
 
 def make_engine(url: URL, *, read_only: bool, patience_seconds: int) -> Engine:
@@ -57,6 +59,7 @@ def make_engine(url: URL, *, read_only: bool, patience_seconds: int) -> Engine:
         entry.info[_FILE] = _identity(url)
 
     event.listen(engine, "connect", prepare)
+    event.listen(engine, "do_execute", _execute_together)
     return engine
 
 
@@ -74,6 +77,19 @@ def begin(connection: Connection, *, writes: bool) -> None:
             "right file is there, and start this program again: nothing was recorded."
         )
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def together(connection: Connection, statements: Sequence[tuple[str, Sequence[tuple[object, ...]]]]) -> None:
+    """Executes statements of the driver, one after the other, at the price of one of SQLAlchemy's.
+
+    It goes through the engine's own `execute`, so that errors are treated as everywhere.
+
+    Args:
+        connection: A transaction.
+        statements: At least one, each with the values of its rows.
+    """
+    named = "; ".join(statement for statement, _ in statements)
+    connection.exec_driver_sql(named, execution_options={_TOGETHER: statements})
 
 
 def is_broken(connection: Connection) -> bool:
@@ -113,6 +129,17 @@ def meaning(fault: sqlite3.Error, url: URL | None, patience_seconds: int) -> Led
         )
     remedy = _REMEDIES.get(code)
     return DatabaseUnavailableError(f"{where}: {remedy} ({fault}).") if remedy else None
+
+
+def _execute_together(
+    cursor: DBAPICursor, _statement: str, _values: object, context: ExecutionContext
+) -> Literal[True] | None:
+    statements = context.execution_options.get(_TOGETHER)
+    if statements is None:
+        return None
+    for statement, rows in statements:
+        cursor.executemany(statement, rows)
+    return True
 
 
 def _identity(url: URL) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -19,7 +20,6 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    update,
 )
 
 from ledger import postgresql, sqlite
@@ -36,15 +36,15 @@ _MAX_PARAMETERS = 500
 _ROWS_AT_ONCE = 256
 _HELD_SECONDS: float = 10
 """How long whoever has the lock may stand still: when its machine has died, the others wait no longer."""
-_COPY_TYPES = {BigInteger: "int8", Integer: "int4", LargeBinary: "bytea", String: "varchar"}
+_ARRAY_TYPES = {BigInteger: "int8[]", Integer: "int4[]", LargeBinary: "bytea[]", String: "varchar[]"}
 _TILES_AT_ONCE = 16
 
 _STAMPS = select(TIMESTAMP.c.size, TIMESTAMP.c.token, TIMESTAMP.c.taken_at)
 
 # Statements of every append and proof are built once: building them is most of their cost.
 _HEAD = select(HEAD.c.size, HEAD.c.edge).where(HEAD.c.id == 1)
-_LOCK_HEAD = text(
-    "SELECT set_config('idle_in_transaction_session_timeout', :patience, true) FROM head WHERE id = 1 FOR UPDATE"
+_LOCK_HEAD = (
+    "SELECT set_config('idle_in_transaction_session_timeout', '{:d}ms', true) FROM head WHERE id = 1 FOR UPDATE"
 )
 _LAST = ENTRY.c.log_index.desc()
 _NEWEST = CHECKPOINT.c.size.desc()
@@ -56,7 +56,7 @@ _STATE = select(
     select(CHECKPOINT.c.size).order_by(_NEWEST).limit(1).scalar_subquery().label("covered"),
     select(CHECKPOINT.c.note).order_by(_NEWEST).limit(1).scalar_subquery().label("note"),
 )
-_MOVE_HEAD = update(HEAD).where(HEAD.c.id == 1).values(size=bindparam("new_size"), edge=bindparam("new_edge"))
+_STATE_TEXT = str(_STATE.compile(compile_kwargs={"literal_binds": True}))
 _LEAF_HASHES = (
     select(ENTRY.c.leaf_hash)
     .where(ENTRY.c.log_index >= bindparam("start"), ENTRY.c.log_index < bindparam("stop"))
@@ -115,6 +115,19 @@ class State:
     newest: StoredCheckpoint | None
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be added to the log's tables: see `change`.
+
+    Attributes:
+        table: The table; of the head, its one row is changed.
+        rows: Values in the order of the columns, without the head's id; there may be none.
+    """
+
+    table: Table
+    rows: Sequence[tuple[object, ...]]
+
+
 def entry_count(connection: Connection) -> int:
     """Returns the number of entries, by the index of the last."""
     last = connection.scalar(select(func.max(ENTRY.c.log_index)))
@@ -165,14 +178,15 @@ def locked_state(connection: Connection) -> State:
     Raises:
         LogDamagedError: The head is missing, or is not an edge of its size.
     """
-    lock(connection)
-    return state(connection)
+    if connection.dialect.name == "sqlite":  # where the transaction itself is the lock
+        return state(connection)
+    return _state(postgresql.last_of(connection, [_lock(), _STATE_TEXT]).one())
 
 
 def lock(connection: Connection) -> None:
     """Keeps others from appending until the transaction ends, and waits for those who do."""
-    if connection.dialect.name == "postgresql":  # on SQLite the transaction itself is the lock
-        connection.execute(_LOCK_HEAD, {"patience": f"{round(_HELD_SECONDS * 1000)}ms"})
+    if connection.dialect.name == "postgresql":
+        postgresql.last_of(connection, [_lock()])
 
 
 def settle_doubt(connection: Connection, first: int, leaves: Sequence[bytes], used: Mapping[str, range]) -> bool:
@@ -198,15 +212,48 @@ def state(connection: Connection) -> State:
     Raises:
         LogDamagedError: The head is missing, or is not an edge of its size.
     """
-    row = connection.execute(_STATE).one()
-    newest = None if row.covered is None else StoredCheckpoint(row.covered, _blob(row.note))
-    last = None if row.last_leaf is None else _blob(row.last_leaf)
-    return State(_edge(row.size, row.edge), 0 if row.last_index is None else row.last_index + 1, last, newest)
+    return _state(connection.exec_driver_sql(_STATE_TEXT).one())
 
 
-def move_head(connection: Connection, edge: Frontier) -> None:
-    """Records the edge of the tree after an append; the database refuses one that is not larger."""
-    connection.execute(_MOVE_HEAD, {"new_size": edge.size, "new_edge": b"".join(edge.hashes)})
+def change(connection: Connection, changes: Sequence[Change]) -> None:
+    """Makes changes, in their order, which go to the database in one go.
+
+    The database refuses an entry whose index or leaf hash it has, and a head or a checkpoint that is not larger than
+    what is there.
+    """
+    wanted = [each for each in changes if each.rows]
+    if not wanted:
+        return
+    if connection.dialect.name == "postgresql":
+        postgresql.together(connection, [(_insert_arrays(each.table), _columns(each.rows)) for each in wanted])
+    else:
+        sqlite.together(connection, [(_insert(each.table), each.rows) for each in wanted])
+
+
+def entries_added(added: Sequence[Entry]) -> Change:
+    """Entries behind the last."""
+    return Change(ENTRY, [(item.index, item.leaf_hash, item.appended_at, item.data) for item in added])
+
+
+def tiles_added(level: int, first: int, added: Sequence[Tile]) -> Change:
+    """Full tiles of one level with consecutive indices."""
+    rows = [(level, index, tile.root, tile.groups, tile.hashes) for index, tile in enumerate(added, first)]
+    return Change(TILE, rows)
+
+
+def head_moved(edge: Frontier) -> Change:
+    """The edge of the tree after an append."""
+    return Change(HEAD, [(edge.size, b"".join(edge.hashes))])
+
+
+def idempotency_added(used: Mapping[str, range]) -> Change:
+    """Which entries were appended with which idempotency key."""
+    return Change(IDEMPOTENCY, [(key, indices.start, len(indices)) for key, indices in used.items()])
+
+
+def checkpoint_added(checkpoint: StoredCheckpoint) -> Change:
+    """A checkpoint that is larger than all before."""
+    return Change(CHECKPOINT, [(checkpoint.size, checkpoint.note)])
 
 
 def leaf_hashes(connection: Connection, start: int, stop: int) -> list[bytes]:
@@ -285,20 +332,6 @@ def indices_of(connection: Connection, leaf_hashes: Sequence[bytes]) -> dict[byt
     return found
 
 
-def add_entries(connection: Connection, added: Sequence[Entry]) -> None:
-    """Adds entries; the database refuses any whose index or leaf hash it has."""
-    _add(connection, ENTRY, [(item.index, item.leaf_hash, item.appended_at, item.data) for item in added])
-
-
-def add_tiles(connection: Connection, level: int, first: int, added: Sequence[Tile]) -> None:
-    """Adds full tiles of one level with consecutive indices."""
-    _add(
-        connection,
-        TILE,
-        [(level, index, tile.root, tile.groups, tile.hashes) for index, tile in enumerate(added, first)],
-    )
-
-
 def appended_with(connection: Connection, keys: Sequence[str]) -> dict[str, range]:
     """Returns the indices of the entries that were appended with each of the idempotency keys that are known."""
     query = select(IDEMPOTENCY.c.key, IDEMPOTENCY.c.first_index, IDEMPOTENCY.c.count)
@@ -307,17 +340,6 @@ def appended_with(connection: Connection, keys: Sequence[str]) -> dict[str, rang
         for row in connection.execute(query.where(IDEMPOTENCY.c.key.in_(keys[first : first + _MAX_PARAMETERS]))):
             found[row.key] = range(row.first_index, row.first_index + row.count)
     return found
-
-
-def add_idempotency(connection: Connection, used: Mapping[str, range]) -> None:
-    """Remembers which entries were appended with which idempotency key."""
-    if used:
-        _add(connection, IDEMPOTENCY, [(key, indices.start, len(indices)) for key, indices in used.items()])
-
-
-def add_checkpoint(connection: Connection, checkpoint: StoredCheckpoint) -> None:
-    """Adds a checkpoint; the database refuses one that is not larger than all before."""
-    connection.execute(insert(CHECKPOINT), [{"size": checkpoint.size, "note": checkpoint.note}])
 
 
 def stamps(connection: Connection, newest: int | None = None) -> list[StoredStamp]:
@@ -372,25 +394,35 @@ def physical_faults(connection: Connection) -> list[str]:
     return [line for line in lines if line != "ok"]
 
 
-def _add(connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
-    """Adds rows, whose values are in the order of the table's columns."""
-    if connection.dialect.name == "postgresql":
-        postgresql.copy(connection, *_copy(table), rows)
-    else:
-        connection.exec_driver_sql(_insert(table), list(rows))
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _lock() -> str:
+    return _LOCK_HEAD.format(round(_HELD_SECONDS * 1000))
+
+
+def _state(row: Row[*tuple[Any, ...]]) -> State:
+    newest = None if row.covered is None else StoredCheckpoint(row.covered, _blob(row.note))
+    last = None if row.last_leaf is None else _blob(row.last_leaf)
+    return State(_edge(row.size, row.edge), 0 if row.last_index is None else row.last_index + 1, last, newest)
 
 
 @cache
 def _insert(table: Table) -> str:
-    """The driver's own statement: to put every row into the form of SQLAlchemy takes longer than to insert it."""
+    """For rows: the driver's own statement, as what SQLAlchemy does with each row takes longer than to insert it."""
+    if table is HEAD:
+        return "UPDATE head SET size = ?, edge = ? WHERE id = 1"
     return f"INSERT INTO {table.name} ({', '.join(table.c.keys())}) VALUES ({', '.join('?' * len(table.c))})"  # noqa: S608
 
 
 @cache
-def _copy(table: Table) -> tuple[str, tuple[str, ...]]:
-    names = ", ".join(table.c.keys())
-    types = tuple(_COPY_TYPES[type(column.type)] for column in table.c)
-    return f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)", types
+def _insert_arrays(table: Table) -> str:
+    """For columns: as fast as COPY, and it may travel with other statements (`docs/benchmarks.md`)."""
+    if table is HEAD:
+        return "UPDATE head SET size = (%b::int8[])[1], edge = (%b::bytea[])[1] WHERE id = 1"
+    columns = ", ".join(f"%b::{_ARRAY_TYPES[type(column.type)]}" for column in table.c)
+    return f"INSERT INTO {table.name} ({', '.join(table.c.keys())}) SELECT * FROM unnest({columns})"  # noqa: S608
 
 
 @cache

@@ -130,12 +130,6 @@ def split(hashes: bytes, first: int = 0, count: int | None = None) -> list[bytes
     return [hashes[at : at + HASH_BYTES] for at in range(first * HASH_BYTES, stop, HASH_BYTES)]
 
 
-def tile_widths(size: int) -> dict[int, int]:
-    """Returns the width of the partial tile of every level of a tree that has one (tlog-tiles, "Partial Tiles")."""
-    widths = {level: (size >> (TILE_HEIGHT * level)) % TILE_WIDTH for level in range(MAX_TILE_LEVEL + 1)}
-    return {level: width for level, width in widths.items() if width}
-
-
 def format_bundle(entries: Sequence[bytes]) -> bytes:
     """Returns an entry bundle: every entry after its length as a big-endian uint16.
 

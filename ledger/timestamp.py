@@ -171,12 +171,7 @@ def verify(token: bytes, message: bytes, roots: TsaRoots, nonce: int | None = No
     # 1. the token has the form of RFC 3161, and names the certificate of its signer (RFC 5816)
     stamp, response = _read(token)
     # 2. it is about this message, and the answer to this request
-    digest = hashlib.sha256(message).digest()
-    if stamp.message_digest != digest:
-        raise TimeStampError(
-            f"The time stamp is about the digest {stamp.message_digest.hex()}, and the checkpoint has {digest.hex()}: "
-            "it was made for something else. Get the time stamp of this very checkpoint."
-        )
+    require_about(stamp, message)
     if nonce is not None and stamp.nonce != nonce:
         raise TimeStampError(
             f"The time stamp answers a request with the nonce {stamp.nonce}, and the request had {nonce}: it is not "
@@ -187,7 +182,7 @@ def verify(token: bytes, message: bytes, roots: TsaRoots, nonce: int | None = No
     for root in roots.roots:  # one by one: of two with one name the library would look at either
         verifier = VerifierBuilder(roots=[root], intermediates=list(roots.intermediates)).build()
         try:
-            verifier.verify(response, digest)
+            verifier.verify(response, stamp.message_digest)
         except (VerificationError, ValueError) as fault:
             reasons.append(_reason(fault))
         else:
@@ -197,6 +192,24 @@ def verify(token: bytes, message: bytes, roots: TsaRoots, nonce: int | None = No
         f"{'; '.join(dict.fromkeys(reasons))}. Do not rely on it; if the authority is one you trust, add its root to "
         "your time-stamping roots."
     )
+
+
+def require_about(stamp: TimeStamp, message: bytes) -> None:
+    """Checks that what a token says, it says of a message; who made the token is not looked at.
+
+    Args:
+        stamp: What the token says.
+        message: What is to have been stamped.
+
+    Raises:
+        TimeStampError: It is about something else.
+    """
+    digest = hashlib.sha256(message).digest()
+    if stamp.message_digest != digest:
+        raise TimeStampError(
+            f"The time stamp is about the digest {stamp.message_digest.hex()}, and the checkpoint has {digest.hex()}: "
+            "it was made for something else. Get the time stamp of this very checkpoint."
+        )
 
 
 def rfc3339(moment: dt.datetime) -> str:

@@ -8,31 +8,34 @@ from sqlalchemy import Connection
 from ledger import store
 from ledger.errors import LogDamagedError
 from ledger.merkle import Frontier, NodeId, fold, root, root_nodes
+from ledger.store import Change
 from ledger.tile import TILE_HEIGHT, TILE_WIDTH, Tile, TileId
 
 _KEPT_NODES = 2**16
 
 
-def add_full_tiles(connection: Connection, size: int, leaves: Sequence[bytes]) -> None:
-    """Adds every tile that new leaves fill; their entries are in the database already.
+def filled_tiles(connection: Connection, size: int, leaves: Sequence[bytes]) -> list[Change]:
+    """Returns every tile that new leaves fill.
 
     Args:
         connection: A transaction that holds the write lock.
-        size: Leaves in the tree before.
+        size: Leaves in the tree before: those that the database holds.
         leaves: The new leaf hashes.
 
     Raises:
         LogDamagedError: What the tiles are made of is not all there.
     """
     level, first, added = 0, size, list(leaves)
+    filled = []
     while (index := first // TILE_WIDTH) < (stop := (first + len(added)) // TILE_WIDTH):
         row = [*hashes(connection, level, index * TILE_WIDTH, first), *added]
         tiles = [
             Tile.complete(b"".join(row[at : at + TILE_WIDTH]))
             for at in range(0, (stop - index) * TILE_WIDTH, TILE_WIDTH)
         ]
-        store.add_tiles(connection, level, index, tiles)
+        filled.append(store.tiles_added(level, index, tiles))
         level, first, added = level + 1, index, [tile.root for tile in tiles]
+    return filled
 
 
 def edge_at(connection: Connection, size: int) -> Frontier:

@@ -33,6 +33,10 @@ class ObjectError(ProvenanceError):
     """A stored file is missing, altered, or cannot be written."""
 
 
+class DamagedObjectError(ObjectError):
+    """A stored file is missing, or has other bytes than those that were stored."""
+
+
 class EvidenceError(ProvenanceError):
     """An evidence bundle or package is not what it must be."""
 

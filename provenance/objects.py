@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provenance.errors import ObjectError
+from provenance.errors import DamagedObjectError, ObjectError
 from provenance.identity import Digest, digest, digest_from_text, file_digest
 
 if TYPE_CHECKING:
@@ -91,11 +91,11 @@ class ObjectStore:
         """Return where an object lies.
 
         Raises:
-            ObjectError: There is no such object.
+            DamagedObjectError: There is no such object.
         """
         target = self._place(digest_from_text(name))
         if not target.is_file():
-            raise ObjectError(
+            raise DamagedObjectError(
                 f"The stored file {name} is missing from {self.root}. Restore it from a backup of the home; its bytes "
                 "can be checked against the digest."
             )
@@ -105,11 +105,14 @@ class ObjectStore:
         """Return an object's bytes, checked against its digest.
 
         Raises:
-            ObjectError: The object is missing or was altered.
+            DamagedObjectError: The object is missing or was altered.
         """
         data = self.path(name).read_bytes()
         if digest(data) != name:
-            raise ObjectError(f"The stored file {name} in {self.root} was altered: its bytes have {digest(data)}.")
+            raise DamagedObjectError(
+                f"The stored file {name} in {self.root} was altered: its bytes have {digest(data)}. Restore it from a "
+                "backup of the home."
+            )
         return data
 
     def names(self) -> Iterator[Digest]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Final, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NoReturn, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -22,6 +22,9 @@ from provenance.identity import Digest, digest_from_text, new_id, now
 from provenance.kind import PREDICATES
 from provenance.predicate import TYPE_PREFIX, Predicate
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 _MEMBERS: Final = frozenset(("_type", "subject", "predicateType", "predicate"))
 _FORM: Final = re.compile(
@@ -29,6 +32,10 @@ _FORM: Final = re.compile(
     rb'"predicateType":"(?P<kind>[^"\\]*)","subject":(?P<subject>\[.*\])\}',
     re.DOTALL,
 )
+_SUBJECT: Final = r'\{"digest":\{"sha256":"([0-9a-f]{64})"\},"name":"([ !#-\[\]-~]*)"\}'
+_PLAIN_SUBJECTS: Final = re.compile(rf"\[{_SUBJECT}(?:,{_SUBJECT})*\]".encode())
+"""Subjects in RFC 8785 form whose names hold only what JSON writes as it is: what nearly all of ours look like."""
+_PLAIN_SUBJECT: Final = re.compile(_SUBJECT)
 P_co = TypeVar("P_co", bound=Predicate, covariant=True)
 
 
@@ -63,14 +70,13 @@ class Statement(Generic[P_co]):
         Raises:
             StatementError: A text holds half a character, which no bytes stand for.
         """
-        subjects = [{"digest": {"sha256": s.digest.removeprefix("sha256:")}, "name": s.name} for s in self.subjects]
         try:
             return b'{"_type":"%s","predicate":%s,"predicateType":"%s%s/v1","subject":%s}' % (
                 STATEMENT_TYPE.encode(),
                 self.predicate.to_bytes(),
                 TYPE_PREFIX.encode(),
                 self.kind.encode(),
-                to_json(subjects),
+                _written(self.subjects),
             )
         except PydanticSerializationError as error:
             raise StatementError(f"The statement has no RFC 8785 form: {error}. Use whole characters.") from error
@@ -93,7 +99,7 @@ def parse(payload: bytes) -> Statement[Predicate]:
     if found["type"] != STATEMENT_TYPE.encode():
         raise StatementError(f"_type is {_text(found['type'])!r}; only {STATEMENT_TYPE} is understood.")
     statement = Statement(_subjects(found["subject"]), _predicate(_text(found["kind"]), found["predicate"]))
-    if statement.to_bytes() != payload:
+    if statement.predicate.to_bytes() != found["predicate"]:  # all around it is compared where it is read
         raise _not_canonical()
     return statement
 
@@ -117,10 +123,20 @@ def _text(value: bytes) -> str:
 
 
 def _subjects(data: bytes) -> tuple[Subject, ...]:
+    if _PLAIN_SUBJECTS.fullmatch(data):
+        plain = _PLAIN_SUBJECT.findall(data.decode("ascii"))
+        return tuple([Subject(name, Digest(f"sha256:{digest}")) for digest, name in plain])
     value = _json(data)
     if not isinstance(value, list) or not value:
         raise StatementError("A statement names at least one subject.")
-    return tuple(_subject(item) for item in value)
+    subjects = tuple(_subject(item) for item in value)
+    if _written(subjects) != data:
+        raise _not_canonical()
+    return subjects
+
+
+def _written(subjects: Sequence[Subject]) -> bytes:
+    return to_json([{"digest": {"sha256": s.digest.removeprefix("sha256:")}, "name": s.name} for s in subjects])
 
 
 def _subject(item: object) -> Subject:

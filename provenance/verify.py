@@ -41,7 +41,6 @@ from provenance.attestation import (
     proof_of,
     proven,
     signature_detail,
-    timestamp,
 )
 from provenance.bundle import EvidenceBundle, Exhibit
 from provenance.check import Check, Result, checked
@@ -49,6 +48,7 @@ from provenance.errors import EvidenceError
 from provenance.identity import digest, file_digest
 from provenance.key_predicate import KeyPredicate
 from provenance.recording_predicate import EditPredicate, GenerationPredicate, RenditionPredicate
+from provenance.stamped_time import timestamp
 
 if TYPE_CHECKING:
     from pathlib import Path

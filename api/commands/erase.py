@@ -15,7 +15,10 @@ def erase(
     field: Annotated[list[str] | None, typer.Option(help="Only this one; may be repeated.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Delete private values and their salts for good; the log says that it was done, and every proof stays valid."""
+    """Delete private values and their salts for good; the log says that it was done, and every proof stays valid.
+
+    A MIDI file that an earlier release kept as it was handed in (its role is source) is named, for you to delete.
+    """
     from api.erasure import erase as erase_
 
     erased = erase_(open_home(), name, field or ())

@@ -42,12 +42,13 @@ def monitor(
     """Verify what is new in a log and print what is asked for; exit 1 when the log shrank, forked or disagrees.
 
     An entry is printed before it is remembered as seen, so none is ever left out; a monitor that was killed in
-    between prints it again.
+    between prints it again. With --every, a server that cannot be reached or does not answer is named on stderr, and
+    asked again.
     """
     from api.errors import UsageError
     from api.monitoring import Follower, Interest, default_memory
     from api.settings import load_settings
-    from ledger.errors import DisagreeingTilesError, ForkedLogError, ShrunkLogError
+    from ledger.errors import DisagreeingTilesError, ForkedLogError, RemoteError, ShrunkLogError
 
     if json and every:
         raise UsageError("--json prints one document, and --every goes on for ever; give one of them.")
@@ -68,6 +69,10 @@ def monitor(
             else:
                 say(str(error))
             raise typer.Exit(_CHECK_FAILED) from error
+        except RemoteError as error:  # which proves nothing against the log; what was acknowledged stays so
+            if not every:
+                raise
+            sys.stderr.write(f"linernotes: {error} It is asked again in {every:g} seconds.\n")
         if not every:
             return
         time.sleep(every)

@@ -28,6 +28,7 @@ _FORM = Upload(EditFields, {"file": "the changed MIDI file, saved from the one o
         HTTPStatus.NOT_FOUND,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
         HTTPStatus.INSUFFICIENT_STORAGE,
         status=HTTPStatus.CREATED,
         what="The edit is a recording of its own; see Location.",

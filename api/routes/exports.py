@@ -25,7 +25,12 @@ ZIP = "application/zip"
     dependencies=[requires("export")],
     response_class=FileAnswer,
     responses=other_answer(
-        ZIP, "PK…bagit.txt…", HTTPStatus.NOT_FOUND, HTTPStatus.INSUFFICIENT_STORAGE, what="The signed package."
+        ZIP,
+        "PK…bagit.txt…",
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.INSUFFICIENT_STORAGE,
+        what="The signed package.",
     ),
 )
 async def read_export(

@@ -22,6 +22,7 @@ Index = Annotated[int, Path(ge=0, lt=2**63, description="From 0.")]
 @open_to_all.get(
     "/checkpoint", response_class=Response, responses=open_answer("text/plain", CHECKPOINT, what="A signed note.")
 )
+@open_to_all.head("/checkpoint", include_in_schema=False)
 def read_checkpoint(service: Running) -> Response:
     """Give the newest signed checkpoint (C2SP tlog-checkpoint), with its cosignatures; no token is needed.
 

@@ -26,7 +26,12 @@ from api.service import Running
 router = APIRouter(route_class=Guarded, prefix="/recordings", tags=["recordings"], dependencies=[requires("read")])
 AudioFormat = Literal["wav", "flac", "mp3", "m4a"]
 
-_FILE: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, HTTPStatus.INSUFFICIENT_STORAGE)
+_FILE: Final = (
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.INSUFFICIENT_STORAGE,
+)
 _PARTIAL: Final[Responses] = {
     int(HTTPStatus.PARTIAL_CONTENT): {"description": "The range that was asked for."},
     int(HTTPStatus.NOT_MODIFIED): {"description": "The copy with this entity tag is still the file."},

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Request, Response
 
+from api.content_coding import prefers_gzip
 from api.openapi import content
 from api.service import Running
 from ledger.tile import TilePath
@@ -13,7 +14,6 @@ from ledger.tile import TilePath
 router = APIRouter(tags=["log"])
 _BYTES: Final = "application/octet-stream"
 _FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
-_GZIP_MIN_BYTES: Final = 1024
 
 
 @router.get(
@@ -25,6 +25,7 @@ _GZIP_MIN_BYTES: Final = 1024
         what="The hashes of a tile, or the entries of a bundle, each after its length.",
     ),
 )
+@router.head("/tile/{path:path}", include_in_schema=False)
 def read_tile(
     path: Annotated[
         str,
@@ -44,7 +45,7 @@ def read_tile(
     headers = dict(_FOR_EVER)
     if wanted.level is None:
         headers["Vary"] = "Accept-Encoding"
-        if len(data) >= _GZIP_MIN_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+        if prefers_gzip(",".join(request.headers.getlist("accept-encoding")), len(data)):
             data = gzip.compress(data, compresslevel=6, mtime=0)
             headers["Content-Encoding"] = "gzip"
     return Response(data, media_type=_BYTES, headers=headers)

@@ -25,8 +25,9 @@ class Erasure(Answer):
     Attributes:
         erased: Every member.
         withdrawn: Ids of the edits that waited for a signature, and do not any more.
-        left_to_do: What the owner of the tables or the administrator of the database server still has to do, until
-            which the bytes of the values are in files of the server; nothing on SQLite.
+        left_to_do: Which files that were handed in are still kept, by an earlier release, with their texts; and what
+            the owner of the tables or the administrator of the database server still has to do, until which the bytes
+            of the values are in files of the server.
     """
 
     erased: list[ErasedField]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import Field
+
 from api.schemas.base import Answer
 from api.schemas.recording import ChangeCounts, RecordingMade
 from provenance.identity import digest
@@ -56,6 +58,7 @@ class EditDraftShown(Answer):
         statement_digest: SHA-256 of the bytes to be signed.
         keyids: The keys that may sign for the party now; any one of them.
         expires: When it is forgotten.
+        left_out: What the edited file says in words, by kind, such as lyrics; nothing of it is kept.
         recording: What the signature came to, when it is done.
     """
 
@@ -74,6 +77,7 @@ class EditDraftShown(Answer):
     keyids: list[str]
     created: str
     expires: str
+    left_out: list[str] = Field(default_factory=list)
     recording: RecordingMade | None = None
 
     @classmethod
@@ -98,6 +102,7 @@ class EditDraftShown(Answer):
             keyids=keyids,
             created=draft.created,
             expires=draft.expires,
+            left_out=list(draft.left_out),
             recording=made,
         )
 

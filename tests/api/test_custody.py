@@ -90,3 +90,32 @@ def test_what_readers_find(custody: Custody, caplog: pytest.LogCaptureFixture) -
     (custody.folder / "log-succession").write_text("rubbish\n")
     assert custody.published() is None
     assert "cannot be read" in caplog.text
+
+
+def test_what_is_no_earlier_state_of_the_succession_is_kept(custody: Custody) -> None:
+    first, second, other = (NoteSigner(ORIGIN, Ed25519Signer.generate()).verifier for _ in range(3))
+    before, path = Succession.of(first), custody.folder / "log-succession"
+    now = before.extended(second, 7)
+    assert custody.fault(now) == ""
+    for earlier in (before, now):
+        path.write_bytes(earlier.format())
+        assert custody.fault(now) == ""
+        custody.publish(now)
+        assert path.read_bytes() == now.format()
+    for kept, what in (
+        (b"rubbish\n", "but does not"),
+        (b"", "but does not"),
+        (now.format()[:-1], "but does not"),
+        (Succession.of(other).format(), "lists other keys"),
+        (before.extended(second, 8).format(), "lists other keys"),
+        (now.extended(other, 9).format(), "an older copy of the database"),
+    ):
+        path.write_bytes(kept)
+        assert what in custody.fault(now)
+        custody.publish(now)
+        assert path.read_bytes() == kept
+        assert (custody.folder / "log.vkey").read_text() == f"{second.vkey}\n"
+    path.unlink()
+    path.mkdir()
+    assert "but does not" in custody.fault(now)
+    custody.publish(now)

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import api.recording
 from api.erasure import erase
 from api.errors import NothingThereError, UsageError
 from api.home import Home
@@ -23,10 +25,13 @@ from generator.request import GenerationRequest
 from ledger.proof import TlogProof
 from provenance import store
 from provenance.identity import digest_bytes
+from provenance.recording_predicate import File
+from tests.api.editing import transposed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from api.content import Kept
 
 PROMPT = "a calm adagio, XylophoneQuincunx, foggy"
 NAME = "Zacharias Quetzalcoatl Featherstonehaugh"
@@ -170,6 +175,39 @@ def test_a_reader_in_the_way_is_waited_for_and_named(home: Home, monkeypatch: py
         reader.communicate("\n")
     scrub(home.engine, ())
     assert holding(home.root, NAME.encode()) == []
+
+
+def test_a_file_that_an_earlier_release_kept_as_it_was_handed_in_is_named(
+    studio, linernotes: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was stored under the role `source`, and what it says in words stays until somebody deletes it."""
+    edited = transposed(studio.midi, tmp_path / "edited.mid")
+    keep = api.recording.keep
+
+    def keep_it_too(home: Home, *arguments: object, **options: object) -> Kept:
+        kept = keep(home, *arguments, **options)
+        digest = home.objects.put_bytes(edited.read_bytes() + NAME.encode())
+        source = File(role="source", name="edited.mid", media_type="audio/midi", asset_digest=digest)
+        return replace(kept, files=(*kept.files, source))
+
+    monkeypatch.setattr("api.recording.keep", keep_it_too)
+    told = linernotes("edit", studio.recording_id, "--file", edited, "-o", tmp_path / "out.wav", "--json")
+    made = told.json["recording_id"]
+    [kept] = holding(studio.home, NAME.encode())
+    for _ in range(2):
+        done = linernotes("erase", made)
+        said = done.out + done.err
+        assert "its role is `source`" in said
+        assert str(Path(kept).relative_to(studio.home)) in said
+    assert not any("source" in each for each in linernotes("erase", studio.recording_id, "--json").json["left_to_do"])
+    Path(kept).unlink()
+    assert "source" not in linernotes("erase", made).err
+    [problem] = json.loads(linernotes("log", "fsck", "--json").out)["problems"]
+    assert "is missing" in problem["what"]
+
+
+def test_its_help_tells_of_such_files(linernotes: Callable[..., object]) -> None:
+    assert "role is source" in " ".join(linernotes("erase", "--help").out.split())
 
 
 def test_from_the_command_line(studio, linernotes: Callable[..., object]) -> None:

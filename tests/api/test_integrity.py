@@ -190,6 +190,36 @@ def test_an_older_database_is_not_shown_to_others_as_the_newest(studio, linernot
         assert [httpx.get(url + path).status_code for path in ("/checkpoint", "/healthz")] == [500, 500]
 
 
+def test_what_is_not_remembered_beside_the_key_is_named(studio, linernotes) -> None:
+    (studio.home / "keys" / "last-checkpoint").unlink()
+    for _ in range(2):
+        [problem] = problems(linernotes)
+        assert problem.startswith("keys/last-checkpoint: it is missing, and the checkpoint of")
+    linernotes("party", "add", "--name", "Ada")
+    assert problems(linernotes) == []
+
+
+def test_a_log_that_has_no_checkpoint_yet_has_none_to_remember(tmp_path, linernotes, monkeypatch) -> None:
+    monkeypatch.setenv("LINERNOTES_PUBLISH_INTERVAL", "0.5")
+    done = linernotes("log", "fsck", "--json", home=tmp_path / "fresh")
+    assert not (tmp_path / "fresh" / "keys" / "last-checkpoint").exists()
+    assert (done.code, done.json["problems"]) == (0, [])
+
+
+@pytest.mark.parametrize("junk", [b"junk\n", b"", b"\xff"])
+def test_junk_in_place_of_the_keys_of_the_log_is_named(studio, linernotes, junk: bytes) -> None:
+    path = studio.home / "keys" / "log-succession"
+    before = path.read_bytes()
+    path.write_bytes(junk)
+    assert linernotes("log", "checkpoint").code == 0
+    for _ in range(2):
+        [problem] = problems(linernotes)
+        assert problem.startswith("keys/log-succession: it should list the keys that the log has had, but does not")
+    path.unlink()
+    assert problems(linernotes) == []
+    assert path.read_bytes() == before
+
+
 def fingerprints(database: Path) -> list[list[tuple[object, ...]]]:
     connection = sqlite3.connect(database)
     tables = ("fingerprint", "posting_segment", "posting_bucket")

@@ -11,6 +11,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ import api
 from api.home import Home
 from api.registry import add_party
 from api.settings import Settings
+from ledger.log_source import HttpSource
 from ledger.tile import TilePath
 from tests.api.conftest import serving
 
@@ -103,6 +105,8 @@ def test_it_is_used_wrongly(
         ("http://127.0.0.1:1", *asked),
         ("ftp://127.0.0.1", *asked),
         (f"{url}/nowhere", *asked),
+        ("ftp://127.0.0.1", *asked, "--every", "0.1"),
+        (f"{url}?a=b", *asked, "--every", "0.1"),
         (url, "--policy", tmp_path / "nonsense"),
         (url, "--policy", tmp_path / "missing"),
         (url, "--policy", policy, "--memory", tmp_path / "no" / "folder"),
@@ -150,10 +154,12 @@ class Mirror:
     Attributes:
         files: What lies behind each path; any other path is answered with 404.
         silent: A path that is not answered at all until `released`.
+        failing: The status of every answer in place of the files; 0 for connections that break off.
     """
 
     files: dict[str, bytes]
     silent: str = ""
+    failing: int | None = None
     asked: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -167,8 +173,10 @@ class Mirror:
                     mirror.asked.set()
                     mirror.released.wait(60)
                     return
-                body = mirror.files.get(self.path)
-                self.send_response(404 if body is None else 200)
+                if mirror.failing == 0:
+                    return
+                body = None if mirror.failing else mirror.files.get(self.path)
+                self.send_response(mirror.failing or (404 if body is None else 200))
                 self.send_header("Content-Length", str(len(body or b"")))
                 self.end_headers()
                 self.wfile.write(body or b"")
@@ -327,3 +335,86 @@ def test_tiles_that_disagree_are_a_failed_check_and_no_fork(
     for said in (lines.out, document.err):
         assert "do not lead to its checkpoint" in said
         assert "contradict" not in said
+
+
+def bad_signature(files: dict[str, bytes]) -> dict[str, bytes]:
+    note = files["/checkpoint"]
+    return {"/checkpoint": note[:-8] + bytes([note[-8] ^ 1]) + note[-7:]}
+
+
+def false_tile(files: dict[str, bytes]) -> dict[str, bytes]:
+    path = "/" + TilePath(0, 3, ENTRIES - 768).format()
+    return {path: bytes(len(files[path]))}
+
+
+def false_bundle(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {bundle_path(3): files[bundle_path(3)].replace(b"entry 999", b"entry 998")}
+
+
+@pytest.mark.parametrize(
+    ("lie", "code", "said"),
+    [
+        (bad_signature, 2, "does not accept the checkpoint"),
+        (false_tile, 1, "do not lead to its checkpoint"),
+        (false_bundle, 2, "other bytes for entry 999"),
+    ],
+)
+def test_it_goes_on_after_a_failure_and_ends_at_a_lie(
+    copied: tuple[dict[str, bytes], Path],
+    linernotes: Callable[..., object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lie: Callable[[dict[str, bytes]], dict[str, bytes]],
+    code: int,
+    said: str,
+) -> None:
+    """What the other side does changes in each pause; what was told before a failure is not told again."""
+    files, policy = copied
+    memory = tmp_path / "memory"
+    mirror = Mirror(files, failing=0)
+    came_to: list[int] = []
+
+    def silent() -> None:
+        mirror.failing, mirror.silent = None, "/checkpoint"
+
+    def hidden() -> None:
+        mirror.silent, mirror.files = "", {path: data for path, data in files.items() if path != bundle_path(3)}
+
+    def lying() -> None:
+        mirror.failing, mirror.files = None, files | lie(files)
+
+    changes = [lambda: setattr(mirror, "failing", 503), silent, hidden, lambda: setattr(mirror, "failing", 500), lying]
+
+    def pause(seconds: float) -> None:
+        assert seconds == 7
+        came_to.append(remembered(memory) if memory.exists() else 0)
+        changes.pop(0)()
+
+    monkeypatch.setattr("api.commands.monitor.time.sleep", pause)
+    monkeypatch.setattr("api.monitoring.HttpSource", partial(HttpSource, answer_seconds=0.5))
+    with mirror.serving() as url:
+        done = linernotes("log", "monitor", url, "--policy", policy, "--memory", memory, "--every", "7")
+        failures = [line for line in done.err.splitlines() if "It is asked again in 7 seconds." in line]
+        assert (done.code, len(failures), changes) == (code, 5, [])
+        for line, what in zip(
+            failures,
+            ("could not be asked", "answers 503", "did not answer in time", "(404:", "answers 500"),
+            strict=True,
+        ):
+            assert url in line
+            assert what in line
+    assert said in done.out + done.err
+    assert came_to == [0, 0, 0, 768, 768]
+    assert indices(done.out) == list(range(768))
+    assert remembered(memory) == 768
+
+
+def test_without_every_a_failure_ends_it(
+    copied: tuple[dict[str, bytes], Path], linernotes: Callable[..., object], tmp_path: Path
+) -> None:
+    files, policy = copied
+    with Mirror(files, failing=503).serving() as url:
+        done = linernotes("log", "monitor", url, "--policy", policy, "--memory", tmp_path / "memory")
+    assert done.code == 2
+    assert "answers 503" in done.err
+    assert "asked again" not in done.err

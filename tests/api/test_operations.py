@@ -169,7 +169,7 @@ def test_what_the_writer_erases_is_gone_when_the_owner_has_done_the_rest(strange
     assert "Left to do: The values are deleted, but their bytes are still in the files" in erased.out
     again = run("erase", party)
     assert again.code == NOTHING_THERE
-    assert "may still be in the files of the database server" in again.err
+    assert f"may still be in the files of the database server (name of the party {party})" in again.err
     assert run("db", "scrub").code == 1  # the writer may not
     assert stranger.holding(name)
 

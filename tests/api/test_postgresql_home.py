@@ -5,6 +5,7 @@ What the roles of docs/operations.md may do, each, is tried in test_operations.p
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -15,11 +16,13 @@ from api.erasure import PRIVATE_TABLES, erase
 from api.errors import NothingThereError
 from api.home import Home
 from api.integrity import fsck, rebuild
+from api.recording import generate
 from api.registry import add_party, parties
 from api.settings import Settings
+from generator.request import GenerationRequest
 from ledger.database import open_engine
 from ledger.errors import DatabaseBusyError
-from ledger.scrub import scrub, scrubbed_up_to
+from ledger.scrub import Scrubbed, scrub, scrubbed_up_to
 from provenance import store
 from tests import postgresql as servers
 
@@ -56,6 +59,36 @@ def test_the_story_on_postgresql(
     erased = linernotes("erase", recording, "--json", home=home).json
     assert {each["field"] for each in erased["erased"]} >= {"prompt"}
     assert linernotes("erase", recording, home=home).code == 3
+
+
+def test_a_home_that_shares_a_database_need_not_have_signed(new_postgresql: Callable[[], str], tmp_path: Path) -> None:
+    home = Home(Settings(home=tmp_path / "home", database=new_postgresql(), device="cpu"))
+    home.last_checkpoint.unlink()
+    report = fsck(home)
+    assert report.problems == ()
+    assert [warning.where for warning in report.warnings] == ["keys/last-checkpoint"]
+    home.close()
+
+
+def test_what_may_still_be_in_files_is_named_as_users_know_it(
+    new_postgresql: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.erasure._ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("api.erasure.scrub", lambda *_: Scrubbed(done=False))
+    home = Home(Settings(home=tmp_path / "home", database=new_postgresql(), device="cpu"))
+    with pytest.raises(NothingThereError) as refusal:
+        erase(home, "nobody")
+    assert "files" not in str(refusal.value)  # nothing was erased yet
+    made = generate(home, GenerationRequest("a calm adagio, foggy", seed=5, bars=2))
+    erase(home, made.recording_id)
+    ids = [add_party(home, f"{NAME} {number}").party_id for number in range(3)]
+    for number, each in enumerate(ids):
+        erase(home, each)
+        named = [f"name of the party {each}" for each in reversed(ids[: number + 1])]
+        first = f"prompt, unmatched_words of the recording {made.recording_id}" if number < 2 else "and others before"
+        with pytest.raises(NothingThereError, match=re.escape(f"({'; '.join([*named, first])})")):
+            erase(home, each)
+    home.close()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from api import refusals
 from api.problems import Problem as Document
 from ledger.errors import DatabaseBusyError, DatabaseUnavailableError, LogDamagedError
+from provenance.errors import DamagedObjectError, ObjectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +91,8 @@ def test_nothing_is_lost_that_is_asked_after_a_defect(
         (OSError(errno.ENOSPC, "No space left on device", "/secret/path"), 507, "No space left"),
         (OSError(errno.EIO, "Input/output error", "/secret/path"), 500, "logged"),
         (LogDamagedError("node 3 of level 2"), 500, "logged"),
+        (ObjectError("the disk has no room"), 507, "no room"),
+        (DamagedObjectError("the stored file was altered"), 500, "was altered"),
     ],
 )
 def test_a_failing_store(

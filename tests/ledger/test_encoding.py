@@ -1,3 +1,6 @@
+import base64
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +23,22 @@ def test_base64_has_one_form(text: str) -> None:
     assert encode_base64(data) == text
 
 
-@pytest.mark.parametrize("text", ["QQ", "QR==", "QQ==\n", " QQ==", "QQ=", "Q", "Q-_=", "é", "QQ==QQ=="])
+def test_short_texts_are_read_exactly_when_they_are_what_would_be_written() -> None:
+    for text in ("".join(characters) for length in range(6) for characters in product("Aw/=-\n", repeat=length)):
+        try:
+            written = encode_base64(base64.b64decode(text))  # which reads every form that there is
+        except ValueError:
+            written = None
+        try:
+            read = encode_base64(decode_base64(text, "it", ProofError))
+        except ProofError:
+            read = None
+        assert read == (text if written == text else None), text
+
+
+@pytest.mark.parametrize(
+    "text", ["QQ", "QR==", "QQ==\n", " QQ==", "QQ=", "Q", "Q-_=", "é", "QQ==QQ==", "QUFB=", "QUFB===="]
+)
 def test_base64_in_another_form_is_refused(text: str) -> None:
     with pytest.raises(ProofError, match=r"The hash is .*base64"):
         decode_base64(text, "The hash", ProofError)

@@ -66,6 +66,26 @@ def test_every_flipped_bit_is_refused(key: Ed25519Signer) -> None:
             verify(Envelope.parse(bytes(changed)), key.verifier)
 
 
+@given(ENVELOPES, st.data())
+def test_what_is_read_is_in_the_form_of_rfc_8785_as_others_write_it(envelope: Envelope, draw: st.DataObject) -> None:
+    data = bytearray(envelope.to_bytes())
+    place = draw.draw(st.integers(0, len(data) - 1))
+    data[place : place + draw.draw(st.integers(0, 2))] = draw.draw(
+        st.sampled_from([b"", b'"', b"\\", b"=", b",", b"x"])
+    )
+    try:
+        read = Envelope.parse(bytes(data))
+    except EnvelopeError:
+        return
+    document = json.loads(data)
+    assert rfc8785.dumps(document) == data
+    assert read.payload_type == document["payloadType"]
+    assert base64.b64encode(read.payload).decode() == document["payload"]
+    assert [(each.keyid, base64.b64encode(each.sig).decode()) for each in read.signatures] == [
+        (each["keyid"], each["sig"]) for each in document["signatures"]
+    ]
+
+
 def test_vector_of_dsse(vectors: Callable[[str], Path]) -> None:
     vector = json.loads((vectors("dsse") / "hello-world.json").read_text())
     message = pae(vector["payloadType"], vector["serializedBody"].encode())

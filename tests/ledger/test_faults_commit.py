@@ -79,7 +79,7 @@ def test_what_was_not_recorded_is_refused(
     assert check(straight).problems == ()
 
 
-@pytest.mark.parametrize("statement", [b"FOR UPDATE", b"COPY entry", b"UPDATE head", b"INSERT INTO checkpoint"])
+@pytest.mark.parametrize("statement", [b"FOR UPDATE", b"INSERT INTO entry", b"UPDATE head", b"INSERT INTO checkpoint"])
 def test_a_cut_before_the_commit_leaves_no_doubt(log: Log, straight: Log, wire: Proxy, statement: bytes) -> None:
     wire.at, wire.fault = statement, Fault.LOSE_IT
     with pytest.raises(DatabaseUnavailableError, match="cannot be reached") as refusal:

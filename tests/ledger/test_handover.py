@@ -250,7 +250,7 @@ def test_the_last_gate_is_the_signing_itself(log: Log) -> None:
     for key in (FIRST, THIRD):
         publisher = Publisher(log.engine, key, None, succession=log.succession)
         with appending(log.engine) as connection, pytest.raises(WrongLogError):
-            publisher.sign(connection, store.head(connection).extended([bytes(32)]).frontier, None)
+            publisher.sign(store.head(connection).extended([bytes(32)]).frontier, None)
     assert log.checkpoint() == note_at(log, 4)
 
 

@@ -115,7 +115,7 @@ def test_the_statements_for_postgresql() -> None:
     assert "RAISE(ABORT" not in sql
 
 
-@pytest.mark.parametrize("name", ["0001_ledger", "0005_tiles"])
+@pytest.mark.parametrize("name", ["0001_ledger", "0005_tiles", "0010_left_out"])
 def test_there_is_no_way_back(name: str) -> None:
     with pytest.raises(NotImplementedError, match="never taken back"):
         revision(name).downgrade()

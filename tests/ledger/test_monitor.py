@@ -24,10 +24,12 @@ from ledger.errors import (
 )
 from ledger.keys import Ed25519Signer
 from ledger.log import Log
+from ledger.merkle import Frontier, leaf_hash
 from ledger.monitor import Monitor, Seen
 from ledger.note import Note, NoteSigner
 from ledger.policy import Policy, TrustedLog
 from ledger.tile import TilePath
+from ledger.tiled_tree import TiledTree
 
 
 @dataclass
@@ -313,12 +315,120 @@ def test_each_log_has_a_memory_of_its_own(
         taken_in(Monitor(other, both, tmp_path / "memory"))
 
 
-def test_more_than_it_takes_in(log: Log, policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.monitor.MAX_NEW_ENTRIES", 2)
-    log.append(numbers(0, 3))
-    with pytest.raises(MonitorError, match=r"3 new entries.* Begin with entry 1 or a later one"):
-        taken_in(Monitor(log, policy, tmp_path / "memory"))
-    assert [entry.index for entry in taken_in(Monitor(log, policy, tmp_path / "memory", 1))] == [1, 2]
+@pytest.fixture
+def stretches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Stretches of a bundle each; gives how many leaf hashes are verified at a time."""
+    held: list[int] = []
+
+    def leaves(tree: TiledTree, first: int, stop: int) -> list[bytes]:
+        held.append(stop - first)
+        return read(tree, first, stop)
+
+    read = TiledTree.leaves
+    monkeypatch.setattr("ledger.monitor.STRETCH", 256)
+    monkeypatch.setattr(TiledTree, "leaves", leaves)
+    return held
+
+
+@pytest.mark.parametrize("first", [0, 100, 256, 999])
+def test_more_than_is_held_at_once_is_taken_in_by_stretches(
+    log: Log, policy: Policy, tmp_path: Path, stretches: list[int], first: int
+) -> None:
+    log.append(numbers(0, 1000))
+    monitor = Monitor(log, policy, tmp_path / "memory", first)
+    assert taken_in(monitor) == [Seen(number, b"%d" % number) for number in range(first, 1000)]
+    assert max(stretches) <= 256
+    assert sum(stretches) == 1000 - first
+    assert monitor.followed.edge.root == Checkpoint.parse(Note.parse(log.checkpoint()).text).root_hash
+    assert taken_in(Monitor(log, policy, tmp_path / "memory")) == []
+
+
+@pytest.mark.usefixtures("stretches")
+def test_it_goes_on_in_the_middle_of_catching_up(log: Log, policy: Policy, tmp_path: Path) -> None:
+    log.append(numbers(0, 1000))
+    memory = tmp_path / "memory"
+    bundles = Monitor(log, policy, memory).look()
+    assert sum(len(next(bundles)) for _ in range(3)) == 768
+    bundles.close()
+    assert Monitor(log, policy, memory).followed.edge.size == 0  # nothing was acknowledged
+    monitor = Monitor(Copy(log, hidden=frozenset({TilePath(0, 2).format()})), policy, memory)
+    with pytest.raises(RemoteError):
+        taken_in(monitor)
+    assert Monitor(log, policy, memory).followed.edge.size == 512
+    log.append(numbers(1000, 1100))
+    assert [entry.index for entry in taken_in(Monitor(log, policy, memory))] == list(range(512, 1100))
+
+
+@pytest.mark.usefixtures("stretches")
+@pytest.mark.parametrize(("tile", "taken"), [(0, 0), (1, 256), (2, 512), (3, 0)])
+def test_no_entry_of_a_stretch_with_a_false_tile_is_given(
+    log: Log, policy: Policy, tmp_path: Path, tile: int, taken: int
+) -> None:
+    """The last one, which is partial, is part of what shows any stretch to belong to the tree."""
+    log.append(numbers(0, 1000))
+    path = TilePath(0, tile, min(256, 1000 - 256 * tile))
+    monitor = Monitor(Copy(log, {path.format(): bytes(32) + log.tile(path)[32:]}), policy, tmp_path / "memory")
+    with pytest.raises(DisagreeingTilesError, match=f"No entry from {taken} on was taken in"):
+        taken_in(monitor)
+    assert Monitor(log, policy, tmp_path / "memory").followed.edge.size == taken
+
+
+@pytest.mark.usefixtures("stretches")
+@pytest.mark.parametrize("upper", [0, 1, 2])
+def test_a_false_tile_above_the_leaves_lets_nothing_through(
+    log: Log, policy: Policy, tmp_path: Path, upper: int
+) -> None:
+    log.append(numbers(0, 1000))
+    path = TilePath(1, 0, 3)
+    true = log.tile(path)
+    false = true[: 32 * upper] + bytes(32) + true[32 * (upper + 1) :]
+    monitor = Monitor(Copy(log, {path.format(): false}), policy, tmp_path / "memory")
+    with pytest.raises(DisagreeingTilesError):
+        taken_in(monitor)
+    edge = monitor.followed.edge
+    assert edge == Frontier().extended([leaf_hash(entry) for entry in numbers(0, edge.size)]).frontier
+
+
+@pytest.mark.usefixtures("stretches")
+@pytest.mark.parametrize("dealt_with", [0, 256, 768])
+@pytest.mark.parametrize("changed", [0, 300, 700, 899])
+def test_a_fork_beyond_the_next_stretch_is_noticed_before_anything_is_given(
+    log: Log, fork: Log, policy: Policy, tmp_path: Path, changed: int, dealt_with: int
+) -> None:
+    log.append(numbers(0, 900))
+    fork.append([*numbers(0, changed), b"another", *numbers(changed + 1, 1000)])
+    memory = tmp_path / "memory"
+    monitor = Monitor(log, policy, memory)
+    for bundle in monitor.look():
+        if bundle[-1].index < dealt_with:
+            monitor.acknowledge()
+    assert monitor.followed.edge.size == dealt_with
+    for source, error in (
+        (fork, ForkedLogError),
+        (Copy(fork, {TilePath(1, 0, 3).format(): bytes(96)}), (ForkedLogError, DisagreeingTilesError)),
+    ):
+        with pytest.raises(error):
+            next(Monitor(source, policy, memory).look())
+        followed = Monitor(log, policy, memory).followed
+        assert (followed.edge.size, followed.seen) == (dealt_with, log.checkpoint())
+    assert [entry.index for entry in taken_in(Monitor(log, policy, memory))] == list(range(dealt_with, 900))
+
+
+@pytest.mark.usefixtures("stretches")
+def test_a_false_memory_far_behind_is_not_called_a_fork(log: Log, policy: Policy, tmp_path: Path) -> None:
+    log.append(numbers(0, 900))
+    memory = tmp_path / "memory"
+    monitor = Monitor(log, policy, memory)
+    next(bundles := monitor.look())
+    monitor.acknowledge()
+    bundles.close()
+    document = json.loads(memory.read_text())
+    document["edge"][0] = encode_base64(bytes(32))
+    memory.write_text(json.dumps(document))
+    log.append(numbers(900, 1000))
+    with pytest.raises(MonitorError, match="was damaged or altered") as caught:
+        taken_in(Monitor(log, policy, memory))
+    assert not isinstance(caught.value, (ForkedLogError, DisagreeingTilesError))
 
 
 @given(st.binary(max_size=300))

@@ -149,8 +149,7 @@ def test_rows_come_out_as_they_went_in(server: Engine, count: int) -> None:
     ]
     used = {f"clé {number} \t\\N\n": range(number, number + 3) for number in range(count)}
     with appending(server) as connection:
-        store.add_entries(connection, added)
-        store.add_idempotency(connection, used)
+        store.change(connection, [store.entries_added(added), store.idempotency_added(used)])
     with reading(server) as connection:
         assert store.entries(connection, 0, count) == added
         assert store.appended_with(connection, [*used, "another"]) == used
@@ -161,7 +160,7 @@ def test_what_is_copied_is_refused_like_what_is_inserted(log: Log, server: Engin
     known = log.entry(1)
     for again in ([known], [Entry(2, bytes(32), b"c", known.appended_at), known]):
         with pytest.raises(IntegrityError, match="entry_pkey"), appending(server) as connection:
-            store.add_entries(connection, again)
+            store.change(connection, [store.entries_added(again)])
     assert log.append([b"c"])[0].index == 2
 
 

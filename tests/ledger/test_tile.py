@@ -17,7 +17,6 @@ from ledger.tile import (
     format_bundle,
     parse_bundle,
     split,
-    tile_widths,
 )
 
 HASHES = [leaf_hash(b"%d" % number) for number in range(TILE_WIDTH)]
@@ -46,10 +45,6 @@ def test_a_tile_has_256_hashes(length: int) -> None:
 
 
 def test_the_example_of_the_specification() -> None:
-    """A tree of 70,000 entries (tlog-tiles, "Partial Tiles")."""
-    assert tile_widths(70_000) == {0: 112, 1: 17, 2: 1}
-    assert tile_widths(256) == {1: 1}
-    assert tile_widths(0) == {}
     assert TilePath(0, 1_234_067).format() == "tile/0/x001/x234/067"
     assert TilePath(None, 3, 12).format() == "tile/entries/003.p/12"
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from provenance.errors import ObjectError
+from provenance.errors import DamagedObjectError, ObjectError
 from provenance.identity import digest
 from provenance.objects import ObjectStore
 
@@ -22,10 +22,10 @@ def test_a_missing_and_an_altered_object_are_reported(tmp_path) -> None:
     name = objects.put_bytes(b"music")
     objects.path(name).write_bytes(b"noise")
     assert not objects.is_intact(name)
-    with pytest.raises(ObjectError, match="altered"):
+    with pytest.raises(DamagedObjectError, match=r"altered.*Restore it from a backup"):
         objects.read(name)
     objects.path(name).unlink()
-    with pytest.raises(ObjectError, match="missing"):
+    with pytest.raises(DamagedObjectError, match=r"missing.*Restore it from a backup"):
         objects.read(name)
 
 

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,8 @@ from api.rights import ask
 from api.routes.log import read_health
 from api.schemas.log import Health
 from api.settings import load_settings
+from provenance.bundle import EvidenceBundle
+from provenance.package import EXPORT_EVIDENCE
 from tests.conftest import Run, Studio
 from tests.ledger.local_tsa import Certified, LocalTsa, closed_port, neighbour, served
 
@@ -87,6 +90,66 @@ def test_a_file_is_followed_by_its_time(
     bundle["timestamps"][0]["token"] = token[:200] + ("A" if token[200] != "A" else "B") + token[201:]
     beside.write_text(json.dumps(bundle))
     assert checks(linernotes("verify", studio.wav, "--json"))["timestamp"] == "fail"
+
+
+def test_a_stamp_of_something_else_fails_whether_or_not_anybody_is_trusted_for_the_time(
+    linernotes: Run, studio: Studio, url: str, roots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which entry and which checkpoint a stamp is about can be told without roots; who made it cannot."""
+    configure(monkeypatch, url, roots)
+    assert linernotes("log", "stamp").code == 0
+    assert linernotes("log", "evidence", studio.wav).code == 0
+    beside = studio.wav.with_name(studio.wav.name + ".evidence")
+    whole = json.loads(beside.read_bytes())
+    [stamp] = whole["timestamps"]
+    assert linernotes("party", "add", "--name", "Ada").code == 0
+    assert linernotes("log", "proof", stamp["leaf_hash"], "-o", studio.root / "newer").code == 0
+    others = {each.leaf_hash for each in EvidenceBundle.parse(beside.read_bytes()).exhibits} - {stamp["leaf_hash"]}
+    lies = [
+        {"leaf_hash": "sha256:" + "0" * 64},
+        {"leaf_hash": f"{stamp['leaf_hash'][:-1]}{'0' if stamp['leaf_hash'][-1] != '0' else '1'}"},
+        {"leaf_hash": min(others)},
+        {"tlog_proof": (studio.root / "newer").read_text()},
+    ]
+
+    def told(*stamps: dict[str, str]) -> tuple[int, str, str]:
+        beside.write_text(json.dumps({**whole, "timestamps": list(stamps)}))
+        done = linernotes("verify", studio.wav, "--json")
+        [check] = [each for each in done.json["checks"] if each["id"] == "timestamp"]
+        return done.code, check["result"], check["detail"]
+
+    for trusting, sound in ((True, "pass"), (False, "not-checked")):
+        if not trusting:
+            monkeypatch.delenv("LINERNOTES_TSA_ROOTS")
+            monkeypatch.delenv("LINERNOTES_TSA_URL")
+        assert told(stamp)[:2] == (0, sound)
+        for lie in lies:
+            for stamps in ([stamp | lie], [stamp, stamp | lie], [stamp | lie, stamp]):
+                code, result, detail = told(*stamps)
+                assert (code, result) == (1, "fail"), (trusting, lie)
+                assert "belongs to another file" in detail or "made for something else" in detail
+
+
+@pytest.mark.parametrize("which", ["recording", "export"])
+def test_a_stamp_of_something_else_in_a_package(
+    linernotes: Run, studio: Studio, url: str, roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    configure(monkeypatch, url, roots)
+    package = tmp_path / "package"
+    assert linernotes("export", studio.recording_id, "-o", package).code == 0
+    sound = checks(linernotes("verify", package, "--json"))
+    assert sound["timestamp"] == sound["package-timestamp"] == "pass"
+    path = package / EXPORT_EVIDENCE
+    bundle = EvidenceBundle.parse(path.read_bytes())
+    [(export, _)] = bundle.of_kind("export")
+    of_export, of_recording = sorted(bundle.timestamps, key=lambda each: each.leaf_hash != export.leaf_hash)
+    chosen = of_export if which == "export" else of_recording
+    [key] = [exhibit for exhibit in bundle.exhibits if exhibit != export]
+    for leaf in ("sha256:" + "0" * 64, key.leaf_hash, *({of_export.leaf_hash} - {chosen.leaf_hash})):
+        stamps = tuple(replace(each, leaf_hash=leaf) if each is chosen else each for each in bundle.timestamps)
+        path.write_bytes(replace(bundle, timestamps=stamps).to_bytes())
+        done = checks(linernotes("verify", package, "--json"))
+        assert "fail" in {done["timestamp"], done["package-timestamp"]}, leaf
 
 
 def test_stamps_are_kept_and_listed(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from mido import MetaMessage, MidiFile
 
+from api import store
 from api.signing import signed
 from ledger.envelope import Envelope
 from ledger.keys import Ed25519Signer
 from provenance.identity import digest
+from provenance.statement import parse
 from tests.api.editing import Contributor, contributor, transposed
 
 if TYPE_CHECKING:
@@ -72,6 +75,26 @@ def test_asked_for_signed_and_sent(home: Home, everything: httpx.Client, ada: Co
     assert everything.get(f"{sent.headers['location']}/audio").status_code == 200
 
 
+def test_who_asks_is_told_what_was_left_out(
+    everything: httpx.Client, recording_id: str, ada: Contributor, ask, tmp_path: Path
+) -> None:
+    name = "Kunigunde Zwetschkenbaum"
+    (tmp_path / "notes.mid").write_bytes(everything.get(f"/v1/recordings/{recording_id}/midi").content)
+    file = MidiFile(transposed(tmp_path / "notes.mid", tmp_path / "named.mid", 3))
+    file.tracks[-1][:0] = [MetaMessage(kind, text=name) for kind in ("lyrics", "marker")]
+    file.save(tmp_path / "named.mid")
+    response = ask(file=(tmp_path / "named.mid").read_bytes())
+    at = response.headers["location"]
+    assert response.json()["left_out"] == everything.get(at).json()["left_out"] == ["lyrics", "markers"]
+    assert name not in response.text
+    envelope = signed(everything.get(f"{at}/statement").content, ada.key)
+    for _ in range(2):
+        made = everything.post(f"{at}/signatures", content=envelope, headers=DSSE).json()
+        assert made["left_out"] == ["lyrics", "markers"]
+    assert everything.get(at).json()["recording"] == made
+    assert ask().json()["left_out"] == []
+
+
 def test_what_is_refused(
     home: Home, everything: httpx.Client, client, ada: Contributor, ask, problem: Problem, tmp_path: Path
 ) -> None:
@@ -106,6 +129,26 @@ def test_what_nobody_could_sign_is_not_handed_out(ask, problem: Problem) -> None
     assert "no key of it is on record" in str(problem(ask("nobody"), 422)["detail"])
     problem(ask(of="019aa0b2-6c1f-7d2e-9b57-3c1f6de0a412"), 404)
     problem(ask(file=b"\x89PNG"), 422)
+
+
+@pytest.mark.parametrize("what", ["a file of it", "its sound"])
+def test_a_file_that_was_altered_while_it_waited_is_no_lack_of_room(
+    home: Home, everything: httpx.Client, ada: Contributor, ask, problem: Problem, what: str
+) -> None:
+    response = ask()
+    draft_id, at = response.json()["draft_id"], response.headers["location"]
+    payload = everything.get(f"{at}/statement").content
+    with home.reading() as connection:
+        draft = store.find_edit_draft(connection, draft_id)
+    assert draft
+    file = parse(payload).predicate.content.files[0].asset_digest  # type: ignore[attr-defined]
+    name = (draft.mix if what == "its sound" else file).removeprefix("sha256:")
+    (home.objects.root / "drafts" / draft_id / name[:2] / name[2:]).write_bytes(b"noise")
+    found = problem(everything.post(f"{at}/signatures", content=signed(payload, ada.key), headers=DSSE), 500)
+    assert found["type"] == "https://linernotes.org/problems/damaged-object"
+    assert f"{draft_id} is missing, or was altered" in str(found["detail"])
+    assert "Ask for the edit again" in str(found["detail"])
+    assert everything.delete(at).status_code == 200
 
 
 def test_an_erasure_withdraws_what_waits(

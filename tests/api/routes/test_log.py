@@ -29,6 +29,14 @@ def test_the_checkpoint_is_signed(home: Home, client: Callable[..., httpx.Client
     assert checkpoint.size == home.log.size()
 
 
+def test_the_head_of_the_checkpoint(client: Callable[..., httpx.Client]) -> None:
+    whole, head = (client().request(method, "/checkpoint") for method in ("GET", "HEAD"))
+    assert (head.status_code, head.content) == (200, b"")
+    assert int(head.headers["content-length"]) == len(whole.content)
+    for name in ("content-type", "cache-control", "content-length"):
+        assert head.headers[name] == whole.headers[name]
+
+
 def test_an_entry_and_its_proof_go_together(home: Home, everything: httpx.Client) -> None:
     entry = everything.get("/v1/log/entries/1").content
     response = everything.get("/v1/log/entries/1/proof")

@@ -51,6 +51,56 @@ def test_bundles_are_compressed_for_those_who_can_read_that(client: Callable[...
 
 
 @pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True),
+        ("GZIP;Q=0.001", True),
+        ("identity;q=0, *", True),
+        ("gzip;q=0", False),
+        ("br, gzip ; q=0.000", False),
+        ("*;q=0", False),
+        ("identity;q=0", False),
+        ("gzip;q=0.5, identity", False),
+        ("", False),
+    ],
+)
+def test_a_coding_that_is_refused_is_not_used(
+    client: Callable[..., httpx.Client], accepted: str, *, packed: bool
+) -> None:
+    path = f"/{TilePath(None, 0, 3).format()}"
+    response = client().get(path, headers={"Accept-Encoding": accepted})
+    assert response.headers.get("content-encoding") == ("gzip" if packed else None)
+    assert response.headers["vary"] == "Accept-Encoding"
+    assert response.content == client().get(path, headers={"Accept-Encoding": "identity"}).content
+
+
+def test_a_refusal_in_a_second_line_counts(client: Callable[..., httpx.Client]) -> None:
+    path = f"/{TilePath(None, 0, 3).format()}"
+    lines = [("Accept-Encoding", "gzip;q=0"), ("Accept-Encoding", "*")]
+    assert "content-encoding" not in client().get(path, headers=lines).headers
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+@pytest.mark.parametrize("path", ["0/000.p/3", "entries/000.p/3"])
+def test_the_head_of_a_file_is_that_of_the_whole(client: Callable[..., httpx.Client], path: str, coding: str) -> None:
+    whole, head = (
+        client().request(method, f"/tile/{path}", headers={"Accept-Encoding": coding}) for method in ("GET", "HEAD")
+    )
+    assert head.status_code == 200
+    assert head.content == b""
+    assert int(head.headers["content-length"]) > 0
+    assert [_undated(each) for each in (head, whole)] == [_undated(whole)] * 2
+
+
+def test_the_head_of_what_is_not_there(client: Callable[..., httpx.Client]) -> None:
+    assert client().head("/tile/0/001").status_code == 404
+
+
+def _undated(response: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in response.headers.items() if name != "date"}
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "0/000",
