@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.errors import HomeError
+from ledger.bounded_file import read_bounded
 from ledger.durability import replace, sync_folder
 from ledger.errors import LedgerError
 from ledger.key_file import load_or_create_key
-from ledger.note import NoteVerifier
-from ledger.rotation import Succession
+from ledger.note import MAX_NOTE_BYTES, NoteVerifier
+from ledger.rotation import MAX_SUCCESSION_BYTES, Succession
 from provenance.identity import digest
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Custody:
         """
         path, known = self.folder / _SUCCESSION, succession.tenures
         try:
-            kept = Succession.parse(path.read_bytes()).tenures if path.exists() else ()
+            kept = Succession.parse(read_bounded(path, MAX_SUCCESSION_BYTES)).tenures if path.exists() else ()
         except (LedgerError, OSError) as fault:
             return f"it should list the keys that the log has had, but does not ({fault}) {_REMOVE}"
         if kept == known[: len(kept)]:
@@ -116,16 +117,16 @@ class Custody:
         whole, newest = self.folder / _SUCCESSION, self.folder / _VKEY
         try:
             if whole.exists():
-                return Succession.parse(whole.read_bytes())
+                return Succession.parse(read_bounded(whole, MAX_SUCCESSION_BYTES))
             if newest.exists():  # as earlier releases left it
-                return Succession.of(NoteVerifier.parse(newest.read_text(encoding="utf-8").strip()))
+                return Succession.of(NoteVerifier.parse(read_bounded(newest, MAX_NOTE_BYTES).decode().strip()))
         except (LedgerError, OSError, UnicodeDecodeError) as fault:
             _log.warning("The keys of this home's log cannot be read in %s: %s", self.folder, fault)
         return None
 
     def _keep(self, name: str, data: bytes, mode: int) -> None:
         path = self.folder / name
-        if not path.exists() or path.read_bytes() != data:
+        if not path.exists() or not _holds(path, data):
             replace(path, data, mode=mode)
 
     def _key(self, name: str) -> Ed25519Signer:
@@ -140,3 +141,8 @@ class Custody:
                 f"The new key {self.folder / name} cannot take its place: {error.strerror}. Rename it to {place} "
                 "yourself; the log does not take anything by the old one any more."
             ) from error
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(data) + 1) == data

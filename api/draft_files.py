@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from provenance.recording_predicate import File
 
-_FOLDER: Final = "drafts"
+FOLDER: Final = "drafts"
 _STALE_SECONDS: Final = 24 * 3600
 
 
@@ -34,7 +34,7 @@ class DraftFiles:
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
-        self._root = objects.root / _FOLDER
+        self._root = objects.root / FOLDER
 
     def path(self, draft_id: str, name: str) -> Path:
         """Return where a file of a draft lies, whose bytes are still those it is named by.

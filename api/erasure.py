@@ -2,10 +2,14 @@
 
 What the log holds does not change, so every proof stays valid; but nobody can show any more, nor test
 a guess, what a commitment stood for. What has left the home (packages, disclosures) cannot be recalled.
+
+The files of the database are rewritten after that. Where this was interrupted, the next start of a home on SQLite does
+it; of a server, whoever asks is told that its owner has to.
 """
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -14,7 +18,8 @@ from api.draft_files import DraftFiles
 from api.errors import NothingThereError, UsageError
 from api.schemas.erasure import ErasedField, Erasure
 from api.store import edit_drafts_about, forget_call_of, remove_edit_draft
-from ledger.scrub import scrub, scrubbed_up_to
+from ledger.errors import LedgerError
+from ledger.scrub import is_owed, owe, scrub, scrubbed_up_to
 from provenance import store
 from provenance.errors import DamagedObjectError, UnknownRecordingError
 from provenance.identity import digest_from_text
@@ -33,10 +38,12 @@ if TYPE_CHECKING:
     from provenance.identity import Digest
 
 PRIVATE_TABLES = ("opening", "job", "edit_draft")
-_STATEMENTS: Final = "statement"
 _ROWS_AT_ONCE: Final = 1_000
 _NAMED: Final = 3
 """Erasures that a message names."""
+_START_SECONDS: Final = 2.0
+"""How long a start waits for whoever is in the way: he may be the one who erases at this moment."""
+_log = logging.getLogger("linernotes")
 
 
 def erase(home: Home, name: str, fields: Sequence[str] = ()) -> Erasure:
@@ -60,7 +67,7 @@ def erase(home: Home, name: str, fields: Sequence[str] = ()) -> Erasure:
     if not held and not waiting:
         raise NothingThereError(
             f"Nothing private is held about {name[:80]!r}: there is no such recording, party or statement, or it was "
-            f"erased before.{''.join(f' {each}' for each in _handed_in(home, name))}{_still_in_files(home)}"
+            f"erased before.{''.join(f' {each}' for each in (*_handed_in(home, name), *still_in_files(home)))}"
         )
     chosen = {leaf: sorted(names & set(fields) if fields else names) for leaf, names in held.items()}
     if missing := set(fields) - {each for names in chosen.values() for each in names}:
@@ -75,6 +82,7 @@ def erase(home: Home, name: str, fields: Sequence[str] = ()) -> Erasure:
         for leaf, names in chosen.items():
             store.delete_openings(connection, leaf, names)
             forget_call_of(connection, leaf)
+        owe(connection)
 
     receipts = home.append(drafts, also=forget) if drafts else []
     withdrawn = _withdrawn(home, waiting)
@@ -87,33 +95,59 @@ def erase(home: Home, name: str, fields: Sequence[str] = ()) -> Erasure:
     return Erasure(erased=erased, withdrawn=withdrawn, left_to_do=[*_handed_in(home, name), *scrubbed.left_to_do])
 
 
-def _still_in_files(home: Home) -> str:
-    """Say which erasures are not completed in the files of a server."""
+def finish(home: Home) -> None:
+    """Rewrite the file of a home on SQLite where that was interrupted before; what stands in the way is logged."""
+    try:
+        if _is_left_over(home):
+            scrub(home.engine, PRIVATE_TABLES, _START_SECONDS)
+    except LedgerError as fault:
+        _log.warning("An erasure was not completed; the next start tries again. %s", fault)
+
+
+def still_in_files(home: Home) -> list[str]:
+    """Say which erasures are not completed in the files of the database: one paragraph, or none."""
     if home.engine.dialect.name == "sqlite":
-        return ""
+        what = (
+            "What was erased last may still be in the files of the database: the rewriting of them was interrupted, or "
+            "goes on at this moment. If this stays so, stop the other programs that use the home, and run `linernotes "
+            "db scrub`."
+        )
+        return [what] if _is_left_over(home) else []
     since = list(islice(_erased_since(home, scrubbed_up_to(home.engine, PRIVATE_TABLES)), _NAMED + 1))
     if not since:
-        return ""
+        return []
     named = "; ".join(since[:_NAMED]) + ("; and others before" if len(since) > _NAMED else "")
-    return (
-        f" What was erased last may still be in the files of the database server ({named}), "
+    what = (
+        f"What was erased last may still be in the files of the database server ({named}), "
         'until the owner of the tables has run `linernotes db scrub` (docs/operations.md, "Erasing").'
     )
+    return [what]
+
+
+def _is_left_over(home: Home) -> bool:
+    """Whether the file of a home on SQLite may hold what was erased; early releases left no mark in it."""
+    if home.engine.dialect.name != "sqlite":
+        return False
+    owed = is_owed(home.engine)
+    return next(_erasures(home, 0), None) is not None if owed is None else owed
 
 
 def _erased_since(home: Home, size: int) -> Iterator[str]:
     """Yield what the entries of the log from an index on erased, the newest first, as a user would look it up."""
+    for leaf in _erasures(home, size):
+        erased = home.statement(leaf).predicate
+        if isinstance(erased, ErasurePredicate):
+            yield f"{', '.join(erased.fields)} of {_called(home, erased.of)}"
+
+
+def _erasures(home: Home, size: int) -> Iterator[Digest]:
+    """Yield the leaf hashes of the erasures from an index on, the newest first."""
     stop = home.log.size()
     while stop > size:
-        start = max(size, stop - _ROWS_AT_ONCE)
         with home.reading() as connection:
-            rows = store.rows_between(connection, start, stop)[_STATEMENTS]
-        for leaf, _, kind, *_ in reversed(rows):
-            if kind == ErasurePredicate.KIND:
-                erased = home.statement(str(leaf)).predicate
-                if isinstance(erased, ErasurePredicate):
-                    yield f"{', '.join(erased.fields)} of {_called(home, erased.of)}"
-        stop = start
+            found = store.leaves_of_kind(connection, ErasurePredicate.KIND, size, stop, _ROWS_AT_ONCE)
+        yield from (leaf for leaf, _ in found)
+        stop = found[-1][1] if found else size
 
 
 def _called(home: Home, leaf: str) -> str:
@@ -173,6 +207,8 @@ def _withdrawn(home: Home, waiting: Sequence[str]) -> list[str]:
     """Withdraw what waits for a signature; what was signed at the same moment is on record."""
     with home.writing() as connection:
         withdrawn = [draft_id for draft_id in waiting if remove_edit_draft(connection, draft_id)]
+        if withdrawn:
+            owe(connection)
     for draft_id in withdrawn:
         DraftFiles(home.objects).remove(draft_id)
     return withdrawn

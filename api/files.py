@@ -1,4 +1,7 @@
-"""Files that users name, to read or to write: regular files and folders, and nothing that waits or never ends."""
+"""Files that users name, to read or to write: regular files and folders, and nothing that waits or never ends.
+
+What is read into memory is read as far as its format allows, and no further.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from api.errors import UsageError
+from ledger import bounded_file
 from provenance.text import require_plain
 
 if TYPE_CHECKING:
@@ -50,3 +54,19 @@ def require_usable(path: Path) -> Path:
             f"{path} is {_KINDS[kind]}, and a regular file is needed here. Write what comes out of it to a file first."
         )
     return whole
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Return what is in a file that is no longer than its format allows.
+
+    Args:
+        path: The file.
+        limit: Bytes that its format allows.
+
+    Raises:
+        UsageError: It cannot be read, or is longer.
+    """
+    try:
+        return bounded_file.read_bounded(path, limit)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error

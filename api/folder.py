@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from api.errors import HomeBusyError, HomeError
+from ledger.bounded_file import read_bounded
+from ledger.note import MAX_NOTE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +83,7 @@ def origin(keys: Path, wanted: str) -> str:
     path = keys / "log-origin"
     if not path.exists():
         path.write_text((wanted or f"linernotes.local/{secrets.token_hex(8)}") + "\n", encoding="utf-8")
-    found = path.read_text(encoding="utf-8").strip()
+    found = read_bounded(path, MAX_NOTE_BYTES).decode().strip()
     if wanted not in ("", found):
         raise HomeError(
             f"This home's log is called {found}, and the setting log_origin says {wanted}. A log keeps its name for "

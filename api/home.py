@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from api.custody import Custody
+from api.erasure import finish
 from api.errors import HomeError, UsageError
 from api.folder import exclusively, origin, private_file, private_folder
 from api.key_statements import registration_statement
@@ -144,6 +145,7 @@ class Home:
             self._register_what_is_ours()
             if ring is not None:
                 self._renew_service_key(ring)
+        finish(self)
 
     def alone(self) -> AbstractContextManager[None]:
         """Keep other processes from opening the home, and from replacing its keys, meanwhile.

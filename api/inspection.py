@@ -1,7 +1,7 @@
 """From a file or package to a report: what it says, and what of it holds, with nothing but the file.
 
-Nothing here opens a database. The reader's own policy and trust anchors come from the command line or
-the settings; a home's own log and test credential are accepted where that home is the reader's.
+Nothing here opens a database. What is accepted is the reader's own (``api.trust``); a home's own log and test
+credential are accepted where that home is the reader's.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from api.custody import Custody
 from api.errors import NothingThereError, UsageError
-from api.trusted_roots import read_roots
+from api.files import read_bounded
 from fingerprint.errors import FingerprintError
 from ledger.errors import LedgerError
-from ledger.policy import Policy
 from provenance import manifest
-from provenance.attestation import KeysAtHand, Trust, envelope_signature, log_trust, log_vkey, proven
-from provenance.bundle import EvidenceBundle
+from provenance.attestation import log_trust, proven
+from provenance.bundle import MAX_BUNDLE_BYTES, EvidenceBundle
 from provenance.check import Check
+from provenance.envelope_signature import envelope_signature
 from provenance.errors import EvidenceError, ManifestError, ProvenanceError, UnsupportedMediaError
-from provenance.key_evidence import KeyEvidence
+from provenance.keys_at_hand import KeysAtHand, log_vkey
 from provenance.package import EXPORT_EVIDENCE, INFO, Package, is_package, opened
 from provenance.recording_predicate import EditPredicate, GenerationPredicate
 from provenance.stamped_time import timestamp
+from provenance.trust import Trust
 from provenance.use_predicate import CheckPredicate, ExportPredicate
 from provenance.verify import MIX, Evidence, Verification, about_keys, verify_file
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from api.settings import Settings
-    from ledger.rotation import Succession
     from provenance.bundle import StampedEntry
     from provenance.manifest import ManifestReport
 
@@ -69,41 +67,6 @@ class Inspection:
     def verified(self) -> bool:
         """No check failed, and it carries evidence of a log."""
         return self.evident and not self.failed
-
-
-def trust_of(
-    settings: Settings,
-    policy: Path | None = None,
-    anchors: Path | None = None,
-    tsa_roots: Path | None = None,
-    keys: Path | None = None,
-) -> Trust:
-    """Gather what the reader accepts and knows, without opening the home's database.
-
-    Args:
-        settings: What is accepted where nothing else is named.
-        policy: C2SP tlog-policy.
-        anchors: PEM certificates.
-        tsa_roots: PEM certificates.
-        keys: Evidence of the log's keys; it has to hold under the policy.
-
-    Raises:
-        UsageError: A file that was named cannot be read, or is not what it must be.
-    """
-    policy = policy or settings.policy
-    anchors = anchors or settings.trust_anchors
-    tsa_roots = tsa_roots or settings.tsa_roots
-    own = settings.home / "keys"
-    own_anchor = own / "c2pa" / "anchor.pem"
-    accepted, own_log = _policy(policy) if policy else None, Custody(own).published()
-    return Trust(
-        policy=accepted,
-        own_log=own_log,
-        anchors=_bytes(anchors) if anchors else None,
-        own_anchors=own_anchor.read_bytes() if own_anchor.is_file() else None,
-        tsa_roots=read_roots(tsa_roots) if tsa_roots else None,
-        keys=_keys(keys, accepted, own_log) if keys else None,
-    )
 
 
 def inspect(path: Path, trust: Trust, evidence: Path | None = None) -> Inspection:
@@ -143,7 +106,7 @@ def inspect(path: Path, trust: Trust, evidence: Path | None = None) -> Inspectio
 
 
 def _file(path: Path, trust: Trust, bundle: EvidenceBundle | None) -> Verification:
-    report = manifest.read(path, trust.anchors or trust.own_anchors)
+    report = manifest.read(path, trust.own_anchors if trust.anchors is None else trust.anchors)
     if report is None:
         raise NothingThereError(
             f"{path} carries no C2PA credentials: nothing in it can be checked. If it was made here, look it up by its "
@@ -303,11 +266,11 @@ def _bundle_of(package: Package, name: str) -> EvidenceBundle:
 
 def _part_bytes(package: Package, name: str) -> bytes:
     _require_own(package, package.root / name)
-    return _bytes(package.root / name)
+    return read_bounded(package.root / name, MAX_BUNDLE_BYTES)
 
 
 def _bundle(path: Path) -> EvidenceBundle:
-    return EvidenceBundle.parse(_bytes(path))
+    return EvidenceBundle.parse(read_bounded(path, MAX_BUNDLE_BYTES))
 
 
 def _recording_id(verification: Verification) -> str:
@@ -321,24 +284,3 @@ def _log_keys(report: ManifestReport, trust: Trust, bundle: EvidenceBundle) -> s
         return set()
     evidence = Evidence.of(report.ledger, bundle)
     return {tenure.verifier.vkey for tenure in evidence.keys.log_of(trust, evidence.entry).tenures}
-
-
-def _keys(path: Path, policy: Policy | None, own_log: Succession | None) -> KeyEvidence:
-    try:
-        return KeyEvidence.open(_bytes(path), policy, own_log)
-    except EvidenceError as error:
-        raise UsageError(f"{path}: {error}") from error
-
-
-def _policy(path: Path) -> Policy:
-    try:
-        return Policy.parse(_bytes(path).decode())
-    except (LedgerError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not a tlog-policy: {error}") from error
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error

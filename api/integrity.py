@@ -6,16 +6,19 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from api import index_integrity
+from api import index_integrity, object_integrity
+from api.erasure import still_in_files
 from ledger import fsck as ledger_fsck
 from ledger import store as ledger_store
 from ledger.database import appending
+from ledger.encoding import MAX_NUMBER
 from ledger.envelope import Envelope
-from ledger.errors import LedgerError, LogDamagedError
-from ledger.findings import FsckReport, Problem
+from ledger.errors import DatabaseUnavailableError, LedgerError, LogDamagedError, RolledBackError, WrongLogError
+from ledger.findings import FsckReport, Problem, shortened
 from ledger.fsck import Inspection
+from migrations import schema
 from provenance import store
-from provenance.errors import ObjectError, ProvenanceError
+from provenance.errors import ProvenanceError
 from provenance.identity import Digest
 from provenance.keyring import Keyring
 from provenance.signed_entry import read_entry
@@ -23,7 +26,7 @@ from provenance.statement import parse
 from provenance.stretch import Reader, Run, differences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from api.home import Home
     from ledger.entry import Entry
@@ -40,9 +43,11 @@ _SHOWN: Final = 100
 def fsck(home: Home, progress: Callable[[str, int, int], None] | None = None, processes: int = 1) -> FsckReport:
     """Rehash and re-check everything a home holds, and change nothing.
 
-    The log itself (``ledger.fsck``), every statement and its signatures, every row that follows from the entries,
-    every fingerprint against its digest, every private opening against its commitment, every stored file against its
-    name, every file that an entry points at, and what is kept of the log beside its key.
+    The tables themselves, the log (``ledger.fsck``), every statement and its signatures, every row that follows from
+    the entries, every fingerprint against its digest, every private opening against its commitment, every stored file
+    against its name, every file that an entry points at, and what is kept of the log beside its key.
+
+    It is about the entries that there are when it begins; what is appended meanwhile explains what seems to be missing.
 
     Args:
         home: What to check.
@@ -53,7 +58,8 @@ def fsck(home: Home, progress: Callable[[str, int, int], None] | None = None, pr
     audit = _Audit(home)
     cosigned, damage = _cosigned(home)
     damage += _succession_faults(home)
-    reader = Reader(_keys_at_hand(home))
+    damage += (others := _tried(lambda: _table_faults(home)))
+    reader = Reader(_keys_at_hand(home), compares=not others)
     inspection = Inspection(reader, audit.take)
     report = ledger_fsck.check(
         home.log,
@@ -65,20 +71,26 @@ def fsck(home: Home, progress: Callable[[str, int, int], None] | None = None, pr
     )
     tell("checking tables", 0, 1)
     problems = [*report.problems, *audit.roles(reader.keys), *damage]
-    problems += audit.differences() if not problems else []
+    problems += _tried(audit.differences) if not problems else []
     tell("checking fingerprints", 0, 1)
-    problems += index_integrity.faults(home) if not problems else ()
-    problems += audit.openings()
-    missing = _missing_memory(home)
+    problems += _tried(lambda: index_integrity.faults(home)) if not problems else []
+    problems += _tried(audit.openings) if not others else []
+    missing = _tried(lambda: _missing_memory(home))
     problems, elsewhere = (problems, missing) if home.settings.database else (problems + missing, [])
-    found, spare = _objects(home, audit.files, lambda done, total: tell("checking stored files", done, total))
-    warnings = [*report.warnings, *elsewhere, *audit.unopened(), *spare, *audit.unfinished()]
-    return FsckReport(report.entries, tuple(problems + found), tuple(warnings))
+    files = object_integrity.check(
+        home.objects, audit.files, lambda done, total: tell("checking stored files", done, total)
+    )
+    problems += files.problems
+    problems += _tried(audit.catch_up)
+    warnings = [*report.warnings, *elsewhere, *audit.unopened(), *files.unnamed(audit.files), *files.strays]
+    warnings += [*audit.unfinished(), *_left_in_files(home)]
+    return FsckReport(report.entries, tuple(dict.fromkeys(problems)), tuple(warnings))
 
 
-def unopened(fault: LedgerError) -> FsckReport:
+def unopened(fault: LedgerError | ProvenanceError) -> FsckReport:
     """Return the report on a home that cannot even be opened."""
-    return FsckReport(0, (Problem(str(fault), "database"),), ())
+    where = "log" if isinstance(fault, RolledBackError | WrongLogError) else "database"
+    return FsckReport(0, (Problem(str(fault), where),), ())
 
 
 def rebuild(home: Home) -> tuple[int, bool]:
@@ -134,13 +146,32 @@ class _Audit:
         self._registrations |= reading.registrations
         self.files = reading.files | self.files
         self._made.update(reading.made)
+        self._unopened += reading.unopened
+        self._explain(reading)
+
+    def catch_up(self) -> None:
+        """Take note of what was appended since the check began, as far as it explains what is there or is missing.
+
+        Who reads later than the others sees that something was erased or finished, of which their entries do not tell.
+        """
+        reader = Reader(self._ring.keys, compares=False)
+        start = self._size
+        with self._home.reading() as connection:
+            while (first := ledger_store.first_index(connection, start)) is not None and first < MAX_NUMBER:
+                start = min(first + _FOLDED_AT_ONCE, MAX_NUMBER)
+                reading = reader(connection, ledger_store.entries(connection, first, start))
+                self.files = reading.files | self.files
+                self._explain(reading)
+
+    def _explain(self, reading: Reading) -> None:
         for leaf in reading.sealed:
             self._made.pop(leaf, None)
-        self._unopened += reading.unopened
         self._erased.update(reading.erased)
 
     def _judge(self, signed: Run | Entry) -> Iterator[Problem]:
         index, alike = (signed.first.index, signed.count - 1) if isinstance(signed, Run) else (signed.index, 0)
+        if index < self._ring.size:  # there can be no such index, as the log itself has found
+            return
         try:
             first = signed.first if isinstance(signed, Run) else read_entry(index, signed.data, self._ring.keys)
             self._ring = self._ring.after(first)
@@ -172,7 +203,7 @@ class _Audit:
             if count:
                 what = f"{count} rows of entries that there are not; rebuild them: linernotes db rebuild"
                 problems.append(Problem(what, f"table {table}"))
-        newer = {name for name, (_, index) in present.items() if index >= self._size}
+        newer = {name for name, (_, index) in present.items() if isinstance(index, int) and index >= self._size}
         expected, found = (
             [(*name, *place) for name, place in rows.items() if name not in newer]
             for rows in (self._registrations, present)
@@ -198,20 +229,15 @@ class _Audit:
         """Say which openings are not held, though nobody erased them."""
         what = "it is not held here, and no entry says that it was erased: it was signed elsewhere, or lost"
         missing = [each for each in self._unopened if each not in self._erased]
-        return _series([Problem(what, f"opening of {name} of {leaf}") for leaf, name in missing[:_SHOWN]], len(missing))
+        return shortened(
+            [Problem(what, f"opening of {name} of {leaf}") for leaf, name in missing[:_SHOWN]], len(missing)
+        )
 
     def unfinished(self) -> list[Problem]:
         """Say which recordings were made and never sealed."""
         what = "no signed file was ever made of this recording: its making was interrupted"
         shown = [Problem(what, f"recording {name}") for name in islice(self._made.values(), _SHOWN)]
-        return _series(shown, len(self._made))
-
-
-def _series(shown: list[Problem], count: int) -> list[Problem]:
-    """Name the first of many, and say how many there are."""
-    if count > len(shown):
-        shown[-1] = Problem(f"{shown[-1].what} (and {count - len(shown)} more)", shown[-1].where)
-    return shown
+        return shortened(shown, len(self._made))
 
 
 def _keys_at_hand(home: Home) -> Mapping[str, RegisteredKey]:
@@ -222,11 +248,39 @@ def _keys_at_hand(home: Home) -> Mapping[str, RegisteredKey]:
         return {}
 
 
+def _tried(check: Callable[[], Iterable[Problem] | None]) -> list[Problem]:
+    """Return what a check finds; that it cannot be made is a problem, too."""
+    try:
+        return list(check() or ())
+    except (DatabaseUnavailableError, LogDamagedError) as fault:
+        return [Problem(str(fault), "database")]
+
+
+def _table_faults(home: Home) -> list[Problem]:
+    """Say which tables are not as they were made; then entries are checked, and not what follows from them."""
+    with home.reading() as connection:
+        found = schema.faults(connection)
+    return [
+        Problem(f"{what}: it was changed behind the log's back; restore the database from its backup", f"table {table}")
+        for table, what in found
+    ]
+
+
+def _left_in_files(home: Home) -> list[Problem]:
+    try:
+        return [Problem(what, "database") for what in still_in_files(home)]
+    except (LedgerError, ProvenanceError):  # the problems say why
+        return []
+
+
 def _cosigned(home: Home) -> tuple[bytes | None, list[Problem]]:
     try:
         return home.cosigned.read(), []
     except LogDamagedError as error:
-        return None, [Problem(str(error), "cosigned checkpoint")]
+        what = str(error)
+    except OSError as error:
+        what = f"the file {error.filename} cannot be read: {error.strerror}; move it away, and ask the witnesses again"
+    return None, [Problem(what, "cosigned checkpoint")]
 
 
 def _succession_faults(home: Home) -> list[Problem]:
@@ -250,27 +304,3 @@ def _missing_memory(home: Home) -> list[Problem]:
         "makes the file again"
     )
     return [Problem(what, "keys/last-checkpoint")]
-
-
-def _objects(
-    home: Home, named: Mapping[str, int], progress: Callable[[int, int], None]
-) -> tuple[list[Problem], list[Problem]]:
-    """Problems with stored files, and those that no entry names."""
-    stored = set(home.objects.names())
-    problems = [
-        Problem(f"the stored file {name} is missing; restore it from a backup", f"entry {index}")
-        for name, index in named.items()
-        if name not in stored
-    ]
-    what = "the stored file was altered; restore it from a backup"
-    for done, name in enumerate(sorted(stored)):
-        progress(done, len(stored))
-        try:
-            intact = home.objects.is_intact(name)
-        except (OSError, ObjectError) as error:
-            problems.append(Problem(f"the stored file cannot be read: {error}", f"object {name}"))
-            continue
-        if not intact:
-            problems.append(Problem(what, f"object {name}"))
-    what = "no entry names this stored file: its making was interrupted; it may be deleted"
-    return problems, [Problem(what, f"object {name}") for name in sorted(stored - named.keys())]

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.errors import UsageError
+from api.files import read_bounded
 from api.schemas.monitor import EntrySeen, MonitorReport
 from ledger.checkpoint import Checkpoint
 from ledger.envelope import Envelope
-from ledger.errors import LedgerError, PolicyError
+from ledger.errors import LedgerError, PolicyError, QuorumError
 from ledger.log_source import HttpSource
 from ledger.merkle import leaf_hash
 from ledger.monitor import Monitor
 from ledger.note import Note
-from ledger.policy import Policy
+from ledger.policy import MAX_POLICY_BYTES, Policy
 from ledger.remote import split_url
 from provenance.errors import ProvenanceError
 from provenance.statement import parse
@@ -79,7 +80,7 @@ class Follower:
         if parts is None or parts.query:
             raise UsageError(f"{url[:200]!r} is not the prefix of a log: give an http or https URL.")
         with self._naming_files():
-            accepted = Policy.parse(policy.read_bytes())
+            accepted = Policy.parse(read_bounded(policy, MAX_POLICY_BYTES))
             self._monitor = Monitor(HttpSource(url.rstrip("/")), accepted, memory, first)
 
     def look(self) -> Iterator[list[EntrySeen]]:
@@ -93,6 +94,7 @@ class Follower:
 
         Raises:
             UsageError: The policy does not accept the log, or a file cannot be used.
+            QuorumError: Too few of its witnesses have cosigned the newest checkpoint so far.
             ForkedLogError: The log does not extend what was seen before.
             ShrunkLogError: It is smaller than it was.
             DisagreeingTilesError: Its tiles do not lead to its checkpoint.
@@ -133,6 +135,8 @@ class Follower:
     def _naming_files(self) -> Iterator[None]:
         try:
             yield
+        except QuorumError as error:
+            raise QuorumError(f"{self._policy}: {error}") from error
         except PolicyError as error:
             raise UsageError(f"{self._policy}: {error}") from error
         except OSError as error:

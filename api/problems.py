@@ -26,9 +26,13 @@ from ledger.errors import (
     EntryError,
     InDoubtError,
     LedgerError,
+    LogDamagedError,
     NoSuchEntryError,
     NotPublishedError,
+    RolledBackError,
+    SuccessionError,
     TileError,
+    WrongLogError,
 )
 from licensing.errors import LicensingError
 from provenance.errors import (
@@ -57,6 +61,10 @@ _STATUS: Final[tuple[tuple[type[Exception], HTTPStatus], ...]] = (
     (InDoubtError, HTTPStatus.SERVICE_UNAVAILABLE),
     (HomeError, HTTPStatus.INSUFFICIENT_STORAGE),
     (DatabaseUnavailableError, HTTPStatus.INSUFFICIENT_STORAGE),
+    (RolledBackError, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (LogDamagedError, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (WrongLogError, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (SuccessionError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (DamagedObjectError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (ObjectError, HTTPStatus.INSUFFICIENT_STORAGE),
     (NothingThereError, HTTPStatus.NOT_FOUND),

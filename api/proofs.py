@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from api.entry_index import entry_index
 from api.errors import NothingThereError, UsageError
 from api.key_exhibits import certificates, keys_along
 from api.schemas.log import ProofWritten
@@ -183,13 +184,18 @@ def _cosigned_size(home: Home) -> int:
 
 
 def _entry(home: Home, name: str) -> Entry:
-    if name.isascii() and name.isdigit() and len(name) < 19:  # noqa: PLR2004 - the digits of 2^63
-        return home.log.entry(int(name))
     try:
         leaf = digest_bytes(name)
-    except ValueError as error:
-        raise UsageError(f"{name[:80]!r} is neither an index nor a leaf hash of the log.") from error
+    except ValueError:
+        return home.log.entry(_index(name))
     found = home.log.entry_by_leaf(leaf)
     if found is None:
         raise UnknownRecordingError(f"The log of this home has no entry with the leaf hash {name}.")
     return found
+
+
+def _index(name: str) -> int:
+    try:
+        return entry_index(name)
+    except UsageError as error:
+        raise UsageError(f"{name[:80]!r} is neither an index nor a leaf hash of the log.") from error

@@ -13,8 +13,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.errors import UsageError
 from api.files import require_usable
+from ledger.bounded_file import read_bounded
 
 FILE = "linernotes.toml"
+MAX_FILE_BYTES = 64 * 1024
 
 
 class Settings(BaseSettings):
@@ -77,7 +79,7 @@ def load_settings() -> Settings:
         raise UsageError(f"LINERNOTES_HOME is {named}, and there is no such user on this machine.") from error
     require_usable(home / FILE)
     try:
-        text = (home / FILE).read_text(encoding="utf-8")
+        text = read_bounded(home / FILE, MAX_FILE_BYTES).decode()
     except (FileNotFoundError, NotADirectoryError):
         text = ""
     except (OSError, UnicodeDecodeError) as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.errors import UsageError
+from api.files import read_bounded
 from ledger.durability import replace
 from ledger.envelope import PAYLOAD_TYPE, Envelope, EnvelopeSignature, pae
 from ledger.errors import PassphraseNeededError
@@ -61,7 +62,7 @@ class Handed:
             UsageError: The file cannot be read, or is too long.
             AdmissionError: They are not a statement in its RFC 8785 form.
         """
-        data = read_bounded(path)
+        data = read_entry(path)
         document = read_json(data, Limits().max_depth)
         if isinstance(document, dict) and "payloadType" in document:
             received = receive(data)
@@ -125,20 +126,13 @@ def leaf_of(data: bytes) -> str:
     return "sha256:" + leaf_hash(data).hex()
 
 
-def read_bounded(path: Path) -> bytes:
+def read_entry(path: Path) -> bytes:
     """Read a file that is no longer than an entry of a log.
 
     Raises:
         UsageError: It cannot be read, or is longer.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_ENTRY_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    if len(data) > MAX_ENTRY_BYTES:
-        raise UsageError(f"{path} is longer than the {MAX_ENTRY_BYTES} bytes that one entry of a log holds.")
-    return data
+    return read_bounded(path, MAX_ENTRY_BYTES)
 
 
 def write(path: Path, data: bytes) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.errors import UsageError
+from api.files import read_bounded
 from ledger.errors import TimeStampError
-from ledger.timestamp import TsaRoots
+from ledger.timestamp import MAX_ROOTS_BYTES, TsaRoots
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +20,6 @@ def read_roots(path: Path) -> TsaRoots:
         UsageError: The file cannot be read, or holds no roots.
     """
     try:
-        return TsaRoots.parse(path.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+        return TsaRoots.parse(read_bounded(path, MAX_ROOTS_BYTES))
     except TimeStampError as error:
         raise UsageError(f"{path}: {error}") from error

@@ -23,10 +23,25 @@ from api.schemas.request import Asked
 from api.service import Running
 
 _MAX_FIELD_BYTES: Final = 16 * 1024
-_MAX_OPTIONAL_BYTES: Final = 1 << 20
 _MAX_NAME: Final = 200
 _PIECE: Final = 1 << 20
 Fields = TypeVar("Fields", bound=Asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file that may come along.
+
+    Attributes:
+        what: In words.
+        longest: Bytes that its format allows; no more are taken.
+    """
+
+    what: str
+    longest: int
+
+    def __str__(self) -> str:
+        return f"{self.what}; at most {self.longest} bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +81,15 @@ class Upload(Generic[Fields]):
     Attributes:
         fields: Which text fields there are.
         files: Parts that must be files, by name, with what they are.
-        optional: Parts that may be; they are read into memory, and are small.
+        optional: Parts that may be; they are read into memory, as far as their formats allow.
     """
 
     def __init__(
-        self, fields: type[Fields], files: Mapping[str, str], optional: Mapping[str, str] | None = None
+        self, fields: type[Fields], files: Mapping[str, str], optional: Mapping[str, Part] | None = None
     ) -> None:
         self.fields = fields
         self.files = files
-        self.optional = optional or {}
+        self.optional = {} if optional is None else optional
 
     async def __call__(self, request: Request, service: Running) -> AsyncIterator[Received[Fields]]:
         """Read the body; what was spooled is closed when the request ends."""
@@ -92,7 +107,7 @@ class Upload(Generic[Fields]):
         """The request body for OpenAPI."""
         schema = self.fields.model_json_schema()
         files = {
-            name: {"type": "string", "format": "binary", "description": what}
+            name: {"type": "string", "format": "binary", "description": str(what)}
             for name, what in {**self.files, **self.optional}.items()
         }
         schema["properties"] = files | schema.get("properties", {})
@@ -113,8 +128,9 @@ class Upload(Generic[Fields]):
                 f"{', '.join(sorted({name[:40] for name in form})) or 'nothing'}.",
             )
         for name in self.optional.keys() & files.keys():
-            if (files[name].size or 0) > _MAX_OPTIONAL_BYTES:
-                detail = f"The file {name!r} is larger than {_MAX_OPTIONAL_BYTES} bytes, which it never needs to be."
+            size, longest = files[name].size or 0, self.optional[name].longest
+            if size > longest:
+                detail = f"The file {name!r} has {size} bytes, and at most {longest} are taken of it here."
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
         try:
             return Received(self.fields.model_validate(text), files)
@@ -123,6 +139,6 @@ class Upload(Generic[Fields]):
 
     def _wanted(self) -> str:
         words = [f"the file {name!r} ({what})" for name, what in self.files.items()]
-        words += [f"perhaps the file {name!r} ({what})" for name, what in self.optional.items()]
+        words += [f"perhaps the file {name!r} ({part.what})" for name, part in self.optional.items()]
         words += [f"perhaps the text {name!r}" for name in self.fields.model_fields]
         return ", ".join(words)

@@ -22,6 +22,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.errors import UsageError
 from ledger.add_checkpoint import MAX_REQUEST_BYTES, SIZE_TYPE, format_size
+from ledger.bounded_file import read_bounded
 from ledger.cosignature import Cosigner
 from ledger.durability import replace, sync_folder
 from ledger.errors import (
@@ -34,6 +35,7 @@ from ledger.errors import (
 )
 from ledger.key_file import load_or_create_key
 from ledger.lock import alone
+from ledger.note import MAX_NOTE_BYTES
 from ledger.witness import Witness
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ def open_cosigner(folder: Path, name: str = "") -> Cosigner:
     path = folder / "witness-name"
     with alone(path):
         key = load_or_create_key(folder / "witness.pem")
-        known = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+        known = read_bounded(path, MAX_NOTE_BYTES).decode().strip() if path.exists() else ""
         if known and name not in {"", known}:
             raise UsageError(
                 f"The witness in {folder} is called {known}, not {name[:80]}. A witness keeps its name for life: leave "

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from api.errors import UsageError
 from api.schemas.witness import WitnessAnswer, WitnessSubmission
+from ledger.bounded_file import read_bounded
 from ledger.checkpoint import Checkpoint
 from ledger.cosignature import cosigned_at
 from ledger.errors import PolicyError
 from ledger.note import Note
-from ledger.policy import Policy
+from ledger.policy import MAX_POLICY_BYTES, Policy
 from ledger.witness_client import submit
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def read_policy(path: Path) -> Policy:
         OSError: It cannot be read.
     """
     try:
-        policy = Policy.parse(path.read_bytes())
+        policy = Policy.parse(read_bounded(path, MAX_POLICY_BYTES))
     except PolicyError as error:
         raise UsageError(f"{path} is not a tlog-policy: {error}") from error
     if not any(witness.url for witness in policy.witnesses):

@@ -1,8 +1,8 @@
 """`linernotes log fsck` of a large log, against a floor that hashes the same bytes and verifies the same signatures.
 
 The floor is the bare libraries in as many processes as there are cores: each reads its share of the rows, takes every
-envelope apart as far as its signature needs, hashes the entry and verifies it. It looks at no tree, no statement and no
-table.
+envelope apart as far as its signature needs, hashes the entry and the nodes above it, and verifies it. It looks at no
+checkpoint, no statement and no table.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from bench.places import Engine, new_place, opened
 from bench.table import markdown
 from generator.request import GenerationRequest
 from ledger.envelope import pae
+from ledger.tile import TILE_WIDTH
 from provenance.identity import Digest
 from provenance.statement import Statement, Subject, header
 from provenance.use_predicate import ExportPredicate
@@ -118,6 +119,7 @@ def _verify_rows(wait: Callable[[], object], database: Path, key: bytes, start: 
     verifier = Ed25519PublicKey.from_public_bytes(key)
     query = "SELECT leaf_hash, data FROM entry WHERE log_index >= ? AND log_index < ? ORDER BY log_index"
     checked = 0
+    row: list[bytes] = []
     wait()
     for leaf, data in raw.execute(query, (start, stop)):
         document = json.loads(data)
@@ -125,8 +127,18 @@ def _verify_rows(wait: Callable[[], object], database: Path, key: bytes, start: 
         for signature in document["signatures"]:
             verifier.verify(base64.b64decode(signature["sig"]), message)
         checked += hashlib.sha256(b"\x00" + data).digest() == leaf
+        row.append(leaf)
+        if len(row) == TILE_WIDTH:
+            _hash_nodes(row)
+            row = []
     raw.close()
     return checked
+
+
+def _hash_nodes(row: list[bytes]) -> None:
+    """Hash every node above the leaves of a tile (RFC 6962 section 2.1)."""
+    while len(row) > 1:
+        row = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=True)]
 
 
 def _seconds(work: Callable[[], object]) -> float:

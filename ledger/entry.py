@@ -1,6 +1,11 @@
 """What the log holds, and what an append gives back."""
 
+import datetime as dt
+import re
 from dataclasses import dataclass
+from typing import Final
+
+_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +36,11 @@ class Entry:
     leaf_hash: bytes
     data: bytes
     appended_at: str
+
+
+def is_moment(text: str) -> bool:
+    """Whether a text is a time as the log keeps it: RFC 3339 UTC to the second."""
+    try:
+        return bool(_MOMENT.fullmatch(text)) and bool(dt.datetime.fromisoformat(text))
+    except ValueError:
+        return False

@@ -190,6 +190,10 @@ class DisagreeingTilesError(MonitorError):
     """The tiles of a log that is followed do not lead to the checkpoint that it gives with them."""
 
 
+class QuorumError(PolicyError):
+    """A checkpoint of a log that a policy trusts, which too few of its witnesses have cosigned so far."""
+
+
 def shown(value: object) -> str:
     """Returns a value as a message may quote it: its `repr`, cut to one short line."""
     text = repr(value)

@@ -1,7 +1,7 @@
 """What a check of a log found."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -31,6 +31,19 @@ class FsckReport:
     entries: int
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+
+
+def shortened(shown: Sequence[Problem], count: int) -> list[Problem]:
+    """Returns the first of many problems that are reported one by one, the last with the number of those left out.
+
+    Args:
+        shown: The first.
+        count: How many there are.
+    """
+    if count <= len(shown):
+        return list(shown)
+    *others, last = shown
+    return [*others, Problem(f"{last.what} (and {count - len(shown)} more)", last.where)]
 
 
 @dataclass(slots=True)

@@ -1,6 +1,5 @@
 """Checks a whole log against itself: every entry, every tile, every checkpoint."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,17 +7,18 @@ from typing import Generic
 
 from sqlalchemy import Connection, Engine
 
-from ledger import store
+from ledger import stamp_check, store
 from ledger.database import reading
 from ledger.encoding import MAX_NUMBER
-from ledger.errors import DatabaseUnavailableError, LedgerError, LogDamagedError
+from ledger.entry import is_moment
+from ledger.errors import DatabaseUnavailableError, LedgerError, LogDamagedError, shown
 from ledger.findings import Findings, FsckReport, Problem
 from ledger.guard import require_covered
 from ledger.log import Log
 from ledger.merkle import Frontier
 from ledger.stretch import STRETCH, CheckpointRead, Examination, Found_co, Inspect, Stretch, examined, tile_fault
 from ledger.tile import TILE_WIDTH, Tile, TileId
-from ledger.timestamp import TimeStamp, TsaRoots, stamped_bytes, verify
+from ledger.timestamp import TsaRoots
 from ledger.tree import edge_at
 
 
@@ -47,13 +47,14 @@ def check(
     """Checks a log as of one moment; appends may go on meanwhile.
 
     1. The database file is whole, and still refuses changes.
-    2. Indices are contiguous, and every entry has the leaf hash of its bytes.
+    2. Indices are contiguous, and every entry has the leaf hash of its bytes, and a time.
     3. Every tile holds the hashes of its entries or of the tiles below; none is missing, none too many.
     4. Every checkpoint is signed by the key whose turn it was (`ledger.rotation`), and states the root of the tree
        at its size.
     5. Head, newest checkpoint and the one kept beside the key agree with the entries; entries that no
        checkpoint covers yet are a warning where a publisher of its own signs, else a problem.
-    6. Every time stamp is of a checkpoint that was signed, and holds under the roots, when they are given.
+    6. Every time stamp is of a checkpoint that was signed, and holds under the roots, when they are given; that it
+       was kept at another time than it states, by more than an hour, is a warning.
     7. The checkpoint that is kept with its cosignatures, when it is given, is one of this tree.
     8. The caller's own check, when there is one, finds nothing wrong with any entry.
 
@@ -92,7 +93,7 @@ def check(
             for fault in database.result():
                 findings.problem(fault, "database")
             _check_newest(connection, log, remembered, findings)
-            _check_stamps(connection, tsa_roots, findings)
+            stamp_check.run(connection, tsa_roots, findings)
             if cosigned is not None:
                 _check_cosigned(connection, log, cosigned, findings)
     except DatabaseUnavailableError as fault:
@@ -106,7 +107,9 @@ def _database_faults(engine: Engine) -> list[str]:
         damage = [f"The database file is damaged: {fault}" for fault in store.physical_faults(connection)]
         gone = store.missing_guards(connection)
     return damage + [
-        f"The trigger {guard} is gone, so the database does not refuse changes any more." for guard in gone
+        f"The trigger {guard} is gone, or does something else than it did, so the database does not refuse changes any "
+        "more."
+        for guard in gone
     ]
 
 
@@ -153,6 +156,10 @@ class _Tree:
 
     def _check_times(self, times: Iterable[tuple[int, str]]) -> None:
         for index, time in times:
+            if not is_moment(time):
+                what = f"It was appended at {shown(time)}, which is no time: the row was changed behind the log's back."
+                self._findings.one_of_many("time", what, f"entry {index}")
+                continue
             if time < self._latest:
                 what = (
                     f"It was appended at {time} by the clock, but an entry before it at {self._latest}: the clock was "
@@ -241,23 +248,6 @@ class _Tree:
                 f"root {self._edge.root.hex()}: an entry before it was changed.",
                 where,
             )
-
-
-def _check_stamps(connection: Connection, roots: TsaRoots | None, findings: Findings) -> None:
-    for stored in store.stamps(connection):
-        where = f"timestamp {stored.size}"
-        stamped = store.checkpoint_at(connection, stored.size)
-        if stamped is None:
-            findings.one_of_many("stamped", "It is of a checkpoint that is not there.", where)
-            continue
-        try:
-            message = stamped_bytes(stamped.note)
-            if roots is not None:
-                verify(stored.token, message, roots)
-            elif TimeStamp.parse(stored.token).message_digest != hashlib.sha256(message).digest():
-                findings.one_of_many("stamp", "It is about something else than its checkpoint.", where)
-        except LedgerError as fault:
-            findings.one_of_many("stamp", str(fault), where)
 
 
 def _remembered(log: Log, findings: Findings) -> bytes | None:

@@ -146,6 +146,9 @@ class Integrator:
         if newest is not None and newest != state.newest:
             self._publisher.remember(newest.note)
             remembered = newest.note
+        elif newest is not None and newest.note != remembered:  # another process signed it, maybe on another machine
+            self._publisher.keep(newest.note)
+            remembered = newest.note
         last = added.entries[-1]
         self._sound = _Left(State(added.edge, added.edge.size, last.leaf_hash, newest), remembered)
         for append, receipts in added.receipts:

@@ -8,7 +8,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,6 +31,12 @@ class LastCheckpoint:
     """
 
     path: Path
+    _name: str = field(init=False, repr=False, compare=False)
+    _lock_name: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_name", str(self.path))  # every append asks for them
+        object.__setattr__(self, "_lock_name", str(self.path.with_name(f".{self.path.name}.lock")))
 
     def read(self) -> bytes | None:
         """Returns the signed note that was remembered last, or None when there is none.
@@ -76,8 +82,7 @@ class LastCheckpoint:
 
     @contextmanager
     def _lock(self, kind: int) -> Iterator[None]:
-        name = self.path.with_name(f".{self.path.name}.lock")
-        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        descriptor = os.open(self._lock_name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
         try:
             fcntl.flock(descriptor, kind)
             yield
@@ -86,8 +91,11 @@ class LastCheckpoint:
 
     def _content(self) -> bytes | None:
         try:
-            with self.path.open("rb") as file:
-                return file.read(MAX_NOTE_BYTES + 1)
+            descriptor = os.open(self._name, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return os.read(descriptor, MAX_NOTE_BYTES + 1)
+            finally:
+                os.close(descriptor)
         except FileNotFoundError:
             return None
         except OSError as fault:

@@ -202,7 +202,9 @@ class Log:
         """Returns the newest checkpoint, a signed note; a log without any signs its first one now.
 
         Raises:
-            RolledBackError: A checkpoint of a larger log was signed before.
+            RolledBackError: One was signed before that is larger, or that the newest contradicts.
+            WrongLogError: The newest was not signed by the log's own key.
+            LogDamagedError: The stored rows contradict each other.
         """
         newest = self._publisher.newest()
         return self.publish() if newest is None else newest.note
@@ -286,11 +288,13 @@ class Log:
         Raises:
             NoSuchEntryError: The log has no such index.
             NotPublishedError: No checkpoint came to cover it.
+            RolledBackError: A checkpoint was signed before that is larger than the newest, or that it contradicts.
         """
         deadline = time.monotonic() + PUBLISHED_WITHIN_SECONDS
         while True:
+            newest = self._publisher.newest()
             with reading(self._engine) as connection:
-                head, newest = store.head(connection), store.newest_checkpoint(connection)
+                head = store.head(connection)
                 if not 0 <= index < head.size:
                     raise _outside(f"index {index}", head.size)
                 if newest is not None and newest.size > index:

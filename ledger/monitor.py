@@ -303,6 +303,7 @@ def _parse(data: bytes) -> Followed:
         raise MonitorError("its edge is not that of its size")
     if any(len(value) != HASH_BYTES for value in hashes):
         raise MonitorError("its edge holds what is no hash")
-    if seen is not None:
-        Checkpoint.parse(Note.parse(seen).text)
+    covered = 0 if seen is None else Checkpoint.parse(Note.parse(seen).text).size
+    if size > covered:
+        raise MonitorError(f"its edge is of {size} entries, and its checkpoint of {covered}")
     return Followed(Frontier(size, hashes), seen)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from ledger.checkpoint import Checkpoint, signed_checkpoint
-from ledger.errors import KeyRejectedError, NoteError, PolicyError, SignatureError, shown
-from ledger.note import NoteVerifier, SignatureType, open_note
+from ledger.errors import KeyRejectedError, NoteError, PolicyError, QuorumError, SignatureError, shown
+from ledger.note import Note, NoteVerifier, SignatureType, open_note
 from ledger.proof import TlogProof
 
 MAX_POLICY_BYTES = 64 * 1024
@@ -154,13 +154,12 @@ class Policy:
             The checkpoint.
 
         Raises:
-            PolicyError: No trusted log signed it, a known signature is false, or too few
-                witnesses cosigned it.
+            QuorumError: Too few witnesses cosigned it.
+            PolicyError: No trusted log signed it, or a known signature is false.
             NoteError: The bytes are not a signed note.
             CheckpointError: The note is not a checkpoint.
         """
-        known = [log.verifier for log in self.logs]
-        known.extend(witness.verifier for witness in self.witnesses)
+        known = self._known()
         try:
             note = open_note(checkpoint_note, known)
             checkpoint = signed_checkpoint(note, known)
@@ -171,12 +170,27 @@ class Policy:
             witness.name for witness in self.witnesses if (witness.verifier.name, witness.verifier.key_id) in signed_by
         }
         if not self._reached(cosigned):
-            raise PolicyError(
+            raise QuorumError(
                 f"The checkpoint of {shown(checkpoint.origin)} at size {checkpoint.size} is "
                 f"cosigned by {shown(sorted(cosigned))}, which does not reach the quorum "
                 f"{shown(self.quorum)}; ask the log for a checkpoint with more cosignatures."
             )
         return checkpoint
+
+    def require_none_false(self, note: bytes) -> None:
+        """Checks those signatures on a note that are by keys of the policy; there need not be any.
+
+        Args:
+            note: The signed note.
+
+        Raises:
+            SignatureError: One does not verify.
+            NoteError: The bytes are not a signed note.
+        """
+        known = self._known()
+        signers = {(signature.name, signature.key_id) for signature in Note.parse(note).signatures}
+        if not signers.isdisjoint((verifier.name, verifier.key_id) for verifier in known):
+            open_note(note, known)
 
     def verify(self, proof: TlogProof, leaf_hash: bytes) -> Checkpoint:
         """Checks that a log of the policy, seen by its witnesses, holds a leaf.
@@ -195,6 +209,9 @@ class Policy:
         checkpoint = self.check(proof.checkpoint_note)
         proof.inclusion(checkpoint).verify(leaf_hash, checkpoint.root_hash)
         return checkpoint
+
+    def _known(self) -> list[NoteVerifier]:
+        return [log.verifier for log in self.logs] + [witness.verifier for witness in self.witnesses]
 
     def _reached(self, cosigned: Iterable[str]) -> bool:
         reached = {NONE, *cosigned}

@@ -38,6 +38,7 @@ _REMEDIES: Final = {
     "25P03": "it ended a transaction that stood still for too long; try again: nothing was recorded",
     "42501": "this user may not do that there; see `docs/operations.md` for the roles and their grants",
     "42P01": "it is not set up; run `linernotes db upgrade`",
+    "42703": "it has not the tables of this release: it was changed behind the log's back; restore it from its backup",
     "3D000": "there is no such database; create it, or correct its name in the setting `database`",
     "28P01": "the password is wrong; give it in a pgpass file or in PGPASSWORD",
     "28000": "this user may not connect; check pg_hba.conf and the setting `database`",

@@ -10,8 +10,8 @@ from ledger import store
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.database import appending, reading
 from ledger.errors import LedgerError, LogDamagedError, NotPublishedError, WrongLogError
-from ledger.guard import require_as_new, require_sound
-from ledger.last_checkpoint import LastCheckpoint, size_of
+from ledger.guard import require_sound
+from ledger.last_checkpoint import LastCheckpoint
 from ledger.merkle import Frontier
 from ledger.note import NoteSigner, NoteVerifier
 from ledger.rotation import Succession, sign_handover
@@ -48,6 +48,7 @@ class Publisher:
         self.succession = succession or Succession.of(self._own)
         self._last_checkpoint = LastCheckpoint(last_checkpoint) if last_checkpoint else None
         self._published = published
+        self._seen: tuple[bytes | None, bytes | None] | None = None
 
     def publish(self) -> bytes:
         """Does what `ledger.log.Log.publish` says.
@@ -62,31 +63,43 @@ class Publisher:
         with reading(self._engine) as connection:
             committed = store.state(connection)
             newest = committed.newest
-            if newest is None or newest.size != committed.entries or remembered not in {None, newest.note}:
+            if newest is None or newest.size != committed.entries or newest.note != remembered:
                 self.require_sound(connection, committed, remembered)
-            if newest is not None and newest.size == committed.entries:
-                return newest.note
+        if newest is not None and newest.size == committed.entries:
+            if newest.note != remembered:
+                self.keep(newest.note)
+            return newest.note
+        signed: StoredCheckpoint | None = None
         with appending(self._engine) as connection:
             newest = store.locked_state(connection).newest
-            if newest is not None and newest.size >= committed.entries:  # another publisher was faster
-                return newest.note
-            signed = self.sign(committed.head, newest)
-            store.change(connection, [store.checkpoint_added(signed)])
-        self.remember(signed.note)
-        return signed.note
+            if newest is None or newest.size < committed.entries:  # else another publisher was faster
+                newest = signed = self.sign(committed.head, newest)
+                store.change(connection, [store.checkpoint_added(signed)])
+        if signed is not None:
+            self.remember(signed.note)
+        return newest.note
 
     def newest(self) -> StoredCheckpoint | None:
         """Returns the newest checkpoint, as it may be shown to others, or None when there is none.
 
+        One that another process signed is held against what is remembered here, and then remembered in its place: so
+        whoever has seen a checkpoint notices a database that is older than that.
+
         Raises:
-            RolledBackError: A larger one was signed before: the database is an older copy.
-            LogDamagedError: What is remembered outside the database cannot be read.
+            RolledBackError: One was signed before that is larger, or that it contradicts.
+            WrongLogError: It, or the one that is remembered, was not signed by the log's own key.
+            LogDamagedError: The stored rows contradict each other, or what is remembered cannot be read.
         """
-        remembered = self.remembered()  # before the snapshot, as above
+        remembered = self.remembered()  # before the snapshot, as below
         with reading(self._engine) as connection:
             newest = store.newest_checkpoint(connection)
-        if remembered is not None and newest != StoredCheckpoint(size_of(remembered), remembered):
-            require_as_new(0 if newest is None else newest.size, size_of(remembered), self.succession.origin)
+            note = None if newest is None else newest.note
+            if note == remembered or (remembered, note) == self._seen:
+                return newest
+            require_sound(connection, store.state(connection), self.succession, remembered)
+        if newest is not None:
+            self.keep(newest.note)
+            self._seen = remembered, newest.note  # where it cannot be kept
         return newest
 
     def sign(
@@ -168,9 +181,13 @@ class Publisher:
         return self._last_checkpoint.read() if self._last_checkpoint else None
 
     def remember(self, note: bytes) -> None:
-        """Keeps a committed checkpoint outside the database, and tells of it; a failure cannot undo the commit."""
+        """Keeps a committed checkpoint that was signed here outside the database, and tells of it."""
         if self._published is not None:
             self._published(note)
+        self.keep(note)
+
+    def keep(self, note: bytes) -> None:
+        """Keeps a committed and sound checkpoint outside the database; a failure cannot undo the commit."""
         if self._last_checkpoint is None:
             return
         try:

@@ -25,6 +25,8 @@ from ledger.errors import KeyRejectedError, NoteError, SuccessionError, shown
 from ledger.note import Note, NoteSigner, NoteVerifier, SignatureType, open_note
 
 MAX_TENURES = 1000
+MAX_SUCCESSION_BYTES = MAX_TENURES * 4096
+"""Of a succession that is kept as a file."""
 _LINE = re.compile(r"(0|[1-9][0-9]{0,18}) (\S{1,1000})", re.ASCII)
 
 

@@ -2,10 +2,15 @@
 
 SQLite: the file is written anew (VACUUM), and the write-ahead log is emptied. PostgreSQL: the tables are written anew
 (VACUUM FULL), and every segment of the write-ahead log is written over. Whoever writes to a server may do neither; so
-the owner of the tables does it, and the tables remember up to where it was done.
+the owner of the tables does it.
+
+Whoever deletes may be killed before any of that. So the database itself remembers that it is still to be done, and a
+copy of its files says it of itself: an SQLite file bears a mark, set in the very transaction that deletes and removed
+by the scrub that began after it; the tables of a server say up to which entry of the log they were scrubbed.
 """
 
 import re
+import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -13,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from ledger import postgresql, segments, sqlite, store
@@ -24,6 +29,12 @@ PATIENCE_SECONDS = 30.0
 _PAUSE_SECONDS = 0.1
 _SERVER_PAUSE_SECONDS = 1.0
 """A table is locked while it is written anew: in between, others get their turn."""
+_CLEAN = 1
+_MARKS = 2**31 - 2
+"""Marks are numbers above `_CLEAN` that fit SQLite's `user_version`, drawn by lot; 0 is a file that was never scrubbed.
+
+So a scrub knows the mark that it began with from one that was set meanwhile, which is not its to remove.
+"""
 _SCRUBBED = "scrubbed before entry "
 _SAID = "SELECT obj_description(to_regclass(%s), 'pg_class')"
 _NUMBER = re.compile(r"\d+")
@@ -55,21 +66,48 @@ class Scrubbed:
     left_to_do: tuple[str, ...] = ()
 
 
-def scrub(engine: Engine, tables: Sequence[str]) -> Scrubbed:
+def owe(connection: Connection) -> None:
+    """Marks an SQLite file as one that is still to be scrubbed; on a server the log itself says what was erased since.
+
+    Args:
+        connection: The transaction that deletes something for good.
+    """
+    if connection.dialect.name == "sqlite":
+        sqlite.mark(connection, _CLEAN + 1 + secrets.randbelow(_MARKS - _CLEAN))
+
+
+def is_owed(engine: Engine) -> bool | None:
+    """Whether an SQLite file is marked; None where it was never scrubbed, and was not marked by whoever deleted.
+
+    Raises:
+        DatabaseUnavailableError: The database cannot be read.
+    """
+    with reading(engine) as connection:
+        mark = sqlite.marked(connection)
+    return mark != _CLEAN if mark else None
+
+
+def scrub(engine: Engine, tables: Sequence[str], patience: float | None = None) -> Scrubbed:
     """Leaves nothing in the database's files of rows that were deleted from some tables, as far as this user may.
 
     Args:
         engine: The database.
         tables: Names of the tables; SQLite's one file is written anew whatever they are.
+        patience: Seconds to wait for whoever uses an SQLite file; `PATIENCE_SECONDS` when left out.
 
     Raises:
         DatabaseBusyError: Somebody went on reading an old state of the database, or kept a table locked.
         DatabaseUnavailableError: There is no room, or the server is gone.
     """
     if engine.dialect.name == "sqlite":
+        seconds = PATIENCE_SECONDS if patience is None else patience
         with _alone(engine) as (_, cursor):
+            mark = _mark(cursor)
+            _empty_the_journal(cursor, seconds)  # or the file would be written anew in vain
+            cursor.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
             cursor.execute("VACUUM")
-            _empty_the_journal(cursor)
+            _empty_the_journal(cursor, seconds)
+            _settle(cursor, mark)
         return Scrubbed(done=True)
     with reading(engine) as connection:
         size = store.head(connection).size
@@ -170,8 +208,22 @@ def _alone(engine: Engine) -> Iterator[tuple[Any, DBAPICursor]]:
         ) from fault
 
 
-def _empty_the_journal(cursor: DBAPICursor) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def _mark(cursor: DBAPICursor) -> int:
+    cursor.execute("PRAGMA user_version")
+    return int(cursor.fetchall()[0][0])
+
+
+def _settle(cursor: DBAPICursor, mark: int) -> None:
+    """Remove the mark, unless somebody has deleted more meanwhile, and set another."""
+    cursor.execute(f"PRAGMA busy_timeout = {round(PATIENCE_SECONDS * 1000)}")
+    cursor.execute("BEGIN IMMEDIATE")
+    if _mark(cursor) == mark != _CLEAN:
+        cursor.execute(f"PRAGMA user_version = {_CLEAN}")
+    cursor.execute("COMMIT")
+
+
+def _empty_the_journal(cursor: DBAPICursor, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     cursor.execute("PRAGMA busy_timeout = 0")  # the waiting is done here
     while True:
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -179,8 +231,8 @@ def _empty_the_journal(cursor: DBAPICursor) -> None:
             return
         if time.monotonic() > deadline:
             raise DatabaseBusyError(
-                f"The rows are deleted, but for {PATIENCE_SECONDS:.0f} seconds somebody went on reading an old state "
-                "of the database, of which its -wal file keeps a copy. Stop the other programs that use the home, and "
-                "run `linernotes db scrub`."
+                f"The rows are deleted, but for {seconds:.0f} seconds somebody went on reading an old state of the "
+                "database, of which its -wal file keeps a copy. Stop the other programs that use the home, and run "
+                "`linernotes db scrub`."
             )
         time.sleep(_PAUSE_SECONDS)

@@ -29,8 +29,19 @@ _REMEDIES: Final = {
     ),
 }
 
-_DURABLE: Final = ("journal_mode=WAL", "synchronous=FULL", "fullfsync=ON", "wal_autocheckpoint=4000")
-"""An append changes some seven pages; so about every 600th waits until the log beside the file is copied into it."""
+_DURABLE: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "fullfsync=ON",
+    "wal_autocheckpoint=4000",
+    "secure_delete=ON",
+)
+"""An append changes some seven pages; so about every 600th waits until the log beside the file is copied into it.
+
+What is deleted is overwritten with zeros at once, whatever SQLite was built with; an append deletes nothing, and pays
+nothing for it. Copies that were made before are left to `ledger.scrub`.
+"""
+_OTHER_COLUMNS: Final = ("no such column", "has no column named")
 _FILE = "linernotes_file"
 """Name under which a connection knows which file it has opened."""
 _TOGETHER = "linernotes_together"
@@ -98,6 +109,21 @@ def is_broken(connection: Connection) -> bool:
     return not (isinstance(driver, sqlite3.Connection) and driver.in_transaction)
 
 
+def mark(connection: Connection, number: int) -> None:
+    """Sets the number that the file bears (`user_version`), in a transaction like everything else.
+
+    Args:
+        connection: A transaction that holds the write lock.
+        number: From 0, which every file begins with, to 2^31 - 1.
+    """
+    connection.exec_driver_sql(f"PRAGMA user_version = {number:d}")
+
+
+def marked(connection: Connection) -> int:
+    """Returns the number that the file bears."""
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
 def supersede(connection: Connection) -> None:
     """Writes a page as it is, and with it over a transaction whose commit failed.
 
@@ -107,8 +133,7 @@ def supersede(connection: Connection) -> None:
     Args:
         connection: A transaction that holds the write lock; by its own commit the other is gone for good.
     """
-    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    connection.exec_driver_sql(f"PRAGMA user_version = {version}")
+    mark(connection, marked(connection))
 
 
 def meaning(fault: sqlite3.Error, url: URL | None, patience_seconds: int) -> LedgerError | None:
@@ -122,6 +147,11 @@ def meaning(fault: sqlite3.Error, url: URL | None, patience_seconds: int) -> Led
         )
     if code == sqlite3.SQLITE_ERROR and "no such table" in str(fault):
         return DatabaseUnavailableError(f"{where} is not set up ({fault}); run `linernotes db upgrade`.")
+    if code == sqlite3.SQLITE_ERROR and any(words in str(fault) for words in _OTHER_COLUMNS):
+        return DatabaseUnavailableError(
+            f"{where} has not the tables of this release ({fault}): it was changed behind the log's back; restore it "
+            "from its backup."
+        )
     if "Could not decode to UTF-8" in str(fault):
         return DatabaseUnavailableError(
             f"{where} holds a text that is none ({fault}): it was changed behind the log's back; restore it from its "

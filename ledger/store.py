@@ -26,7 +26,7 @@ from ledger import postgresql, sqlite
 from ledger.entry import Entry
 from ledger.errors import LogDamagedError
 from ledger.merkle import HASH_BYTES, Frontier
-from ledger.tables import CHECKPOINT, ENTRY, GUARDS, HEAD, IDEMPOTENCY, TILE, TIMESTAMP
+from ledger.tables import CHECKPOINT, ENTRY, GUARD_FUNCTIONS, GUARDS, HEAD, IDEMPOTENCY, TILE, TIMESTAMP
 from ledger.tile import Tile, TileId, split
 
 _ENTRY_COLUMNS = (ENTRY.c.log_index, ENTRY.c.leaf_hash, ENTRY.c.data, ENTRY.c.appended_at)
@@ -373,17 +373,10 @@ def add_stamp(connection: Connection, stamp: StoredStamp) -> None:
 
 
 def missing_guards(connection: Connection) -> list[str]:
-    """Returns the names of those triggers of the migrations that are gone or disabled."""
+    """Returns the names of those triggers of the migrations that are gone or disabled, or do something else."""
     dialect = connection.dialect.name
-    if dialect == "sqlite":
-        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    else:
-        query = (
-            "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid"
-            " WHERE pg_table_is_visible(pg_class.oid) AND starts_with(tgname, relname || '_no_')"
-            " AND proname IN ('refuse_change', 'refuse_shrinking') AND tgenabled IN ('O', 'A') AND tgqual IS NULL"
-        )
-    return sorted(set(GUARDS[dialect]) - set(connection.scalars(text(query))))
+    present = _triggers(connection) if dialect == "sqlite" else _server_triggers(connection)
+    return sorted(name for name, definition in GUARDS[dialect].items() if (name, definition) not in present)
 
 
 def physical_faults(connection: Connection) -> list[str]:
@@ -392,6 +385,29 @@ def physical_faults(connection: Connection) -> list[str]:
         return []
     lines = connection.scalars(text("PRAGMA integrity_check")).all()
     return [line for line in lines if line != "ok"]
+
+
+def _triggers(connection: Connection) -> set[tuple[object, object]]:
+    rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
+    return {(row.name, row.sql) for row in rows}
+
+
+def _server_triggers(connection: Connection) -> set[tuple[object, object]]:
+    """Those that are enabled, and whose function does what it has to; each with the definition that the server gives.
+
+    It leaves out the schema of what is found without; in which names it sees key words depends on the release.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT tgname, proname, prosrc,"
+            " replace(pg_get_triggerdef(pg_trigger.oid, true), quote_ident(relname), relname) AS definition"
+            " FROM pg_trigger"
+            " JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid"
+            " JOIN pg_language ON pg_language.oid = prolang"
+            " WHERE pg_table_is_visible(pg_class.oid) AND tgenabled IN ('O', 'A') AND lanname = 'plpgsql'"
+        )
+    )
+    return {(row.tgname, row.definition) for row in rows if GUARD_FUNCTIONS.get(row.proname) == row.prosrc}
 
 
 def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
@@ -449,7 +465,7 @@ def _edge(size: object, edge: object) -> Frontier:
 
 
 def _stamp(row: Row[int, bytes, str]) -> StoredStamp:
-    return StoredStamp(row.size, _blob(row.token), row.taken_at)
+    return StoredStamp(row.size, _blob(row.token), _text(row.taken_at))
 
 
 def _tile(row: Row[int, int, bytes, bytes, bytes]) -> Tile:
@@ -458,7 +474,12 @@ def _tile(row: Row[int, int, bytes, bytes, bytes]) -> Tile:
 
 def _entry(row: Row[int, bytes, bytes, str]) -> Entry:
     index, leaf, data, appended_at = row
-    return Entry(index, _blob(leaf), _blob(data), appended_at if isinstance(appended_at, str) else repr(appended_at))
+    return Entry(index, _blob(leaf), _blob(data), _text(appended_at))
+
+
+def _text(value: object) -> str:
+    """The text of a column; of what somebody else put there, what it looks like."""
+    return value if isinstance(value, str) else repr(value)
 
 
 def _blob(value: object) -> bytes:

@@ -3,6 +3,8 @@
 `entry` and `checkpoint` are the truth; `tile` and `head` follow from the entries; `idempotency` is operational.
 """
 
+from itertools import product
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -90,22 +92,79 @@ TIMESTAMP = Table(
 )
 """RFC 3161 tokens over checkpoints: the first that was taken for each checkpoint that was stamped."""
 
-GUARDS = {
-    "sqlite": (
-        *(
-            f"{table}_no_{kind}"
-            for table in ("entry", "tile", "checkpoint", "timestamp")
-            for kind in ("update", "delete", "replace")
+_APPENDED = ("entry", "tile", "checkpoint", "timestamp")
+_IN_THE_WAY = {
+    "entry": (
+        (
+            "NEW.log_index <> (SELECT COALESCE(MAX(log_index) + 1, 0) FROM entry)"
+            " OR EXISTS (SELECT 1 FROM entry WHERE leaf_hash = NEW.leaf_hash)"
         ),
-        *(f"head_no_{kind}" for kind in ("shrinking", "delete", "replace")),
+        "entry is append-only: the row is not the next one",
     ),
-    "postgresql": (
-        *(
-            f"{table}_no_{kind}"
-            for table in ("entry", "tile", "checkpoint", "timestamp")
-            for kind in ("change", "truncate")
-        ),
-        *(f"head_no_{kind}" for kind in ("shrinking", "delete", "truncate")),
+    "tile": (
+        "EXISTS (SELECT 1 FROM tile WHERE level = NEW.level AND tile_index = NEW.tile_index)",
+        "tile is append-only: the row is not the next one",
+    ),
+    "checkpoint": (
+        "NEW.size <= (SELECT COALESCE(MAX(size), -1) FROM checkpoint)",
+        "checkpoint is append-only: the row is not the next one",
+    ),
+    "timestamp": (
+        "EXISTS (SELECT 1 FROM timestamp WHERE size = NEW.size)",
+        "timestamp is append-only: the checkpoint has a stamp",
     ),
 }
-"""Names of the triggers that keep what is written from being changed, by database."""
+"""When SQLite refuses a row that is inserted, and in which words."""
+
+
+def _aborting(name: str, when: str, why: str) -> tuple[str, str]:
+    return name, f"CREATE TRIGGER {name} BEFORE {when} BEGIN SELECT RAISE(ABORT, '{why}'); END"
+
+
+def _refusing(name: str, when: str, each: str = "ROW", function: str = "refuse_change") -> tuple[str, str]:
+    return name, f"CREATE TRIGGER {name} BEFORE {when} FOR EACH {each} EXECUTE FUNCTION {function}()"
+
+
+GUARDS = {
+    "sqlite": dict(
+        [
+            *(
+                _aborting(
+                    f"{table}_no_{change.lower()}",
+                    f"{change} ON {table}",
+                    f"{table} is append-only: {change} is refused",
+                )
+                for table, change in (*product(_APPENDED, ("UPDATE", "DELETE")), ("head", "DELETE"))
+            ),
+            *(
+                _aborting(f"{table}_no_replace", f"INSERT ON {table} WHEN {when}", why)
+                for table, (when, why) in _IN_THE_WAY.items()
+            ),
+            _aborting(
+                "head_no_shrinking",
+                "UPDATE ON head WHEN NEW.size <= OLD.size",
+                "head only grows: the update is refused",
+            ),
+            _aborting("head_no_replace", "INSERT ON head", "head has one row: INSERT is refused"),
+        ]
+    ),
+    "postgresql": dict(
+        [
+            *(_refusing(f"{table}_no_change", f"DELETE OR UPDATE ON {table}") for table in _APPENDED),
+            *(_refusing(f"{table}_no_truncate", f"TRUNCATE ON {table}", "STATEMENT") for table in (*_APPENDED, "head")),
+            _refusing("head_no_delete", "DELETE ON head"),
+            _refusing("head_no_shrinking", "UPDATE ON head", function="refuse_shrinking"),
+        ]
+    ),
+}
+"""The triggers that keep what is written from being changed: by database and name, as the database states them."""
+GUARD_FUNCTIONS = {
+    "refuse_change": (
+        " BEGIN RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ' is append-only: ' || TG_OP || ' is refused'; END "
+    ),
+    "refuse_shrinking": (
+        " BEGIN IF NEW.size <= OLD.size THEN"
+        " RAISE EXCEPTION 'head only grows: the update is refused'; END IF; RETURN NEW; END "
+    ),
+}
+"""What those of PostgreSQL execute: PL/pgSQL, by name."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from ledger.bounded_file import read_bounded
 from licensing import datafile
 from licensing.document import HIDDEN, document_digest
 from licensing.errors import PolicyError, shown
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from provenance.identity import Digest
 
 DEFAULT_POLICY: Final = "cautious-1"
+MAX_FILE_BYTES: Final = 64 * 1024
+"""Of a policy of the user's own: twenty times those that come with the package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ def load_policy(path: Path) -> Policy:
         PolicyError: The file cannot be read, breaks the form, or lets the unknown pass.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path, MAX_FILE_BYTES).decode()
     except (OSError, UnicodeDecodeError) as problem:
         raise PolicyError(f"The policy {path} cannot be read as UTF-8 text: {problem}. Give another file.") from problem
     policy = read_policy(datafile.parse(text, str(path), PolicyError))

@@ -6,10 +6,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from ledger.database import writer
-from ledger.errors import NewerDatabaseError
+from ledger.errors import LogDamagedError, NewerDatabaseError
 
 
 def upgrade(engine: Engine) -> None:
@@ -25,12 +27,21 @@ def upgrade(engine: Engine) -> None:
         NewerDatabaseError: A newer release made or upgraded the database; it is left as it is.
         DatabaseBusyError: Another process kept the database locked.
         DatabaseUnavailableError: The database cannot be read or written.
+        LogDamagedError: Its tables are not those of the revision that it states; it is left as it is.
     """
     if _is_current(current_revision(engine)):
         return
     with writer(engine).begin() as connection:
-        if not _is_current(_revision(connection)):  # another process may have been faster
+        revision = _revision(connection)
+        if _is_current(revision):  # another process was faster
+            return
+        try:
             command.upgrade(config(connection), "head")
+        except DBAPIError as fault:
+            raise LogDamagedError(
+                f"The database states the revision {revision!r}, and has other tables than that one ({fault.orig}): it "
+                "was changed behind the log's back. Restore it from its backup; nothing was changed."
+            ) from fault
 
 
 def current_revision(engine: Engine) -> str | None:
@@ -38,6 +49,7 @@ def current_revision(engine: Engine) -> str | None:
 
     Raises:
         DatabaseUnavailableError: The database cannot be read.
+        LogDamagedError: It states several.
     """
     with engine.connect() as connection:
         return _revision(connection)
@@ -67,7 +79,13 @@ def _scripts() -> ScriptDirectory:
 
 
 def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    try:
+        return MigrationContext.configure(connection).get_current_revision()
+    except CommandError as fault:
+        raise LogDamagedError(
+            f"The database states several revisions ({fault}): it was changed behind the log's back. Restore it from "
+            "its backup; nothing was changed."
+        ) from fault
 
 
 def _is_current(revision: str | None) -> bool:

@@ -7,16 +7,19 @@ texts, and the openings that were disclosed to its reader.
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import rfc8785
 from pydantic import FailFast, Field, StringConstraints, ValidationError
 
+from ledger.checkpoint import Checkpoint
+from ledger.encoding import decode_base64
 from ledger.envelope import Envelope
 from ledger.errors import LedgerError
 from ledger.merkle import leaf_hash
+from ledger.note import Note
+from ledger.proof import TlogProof
 from provenance.disclosure import Commitment, Opening
 from provenance.document import Document, Identifier
 from provenance.errors import EvidenceError, StatementError
@@ -86,9 +89,36 @@ class Exhibit:
             EvidenceError: The envelope or its payload is malformed.
         """
         try:
-            return parse(Envelope.parse(self.envelope).payload)
-        except (LedgerError, StatementError) as error:
+            return parse(self.dsse().payload)
+        except StatementError as error:
             raise EvidenceError(f"The entry {self.leaf_hash} cannot be read: {error}") from error
+
+    def dsse(self) -> Envelope:
+        """Return the envelope, of which nothing is checked but its form.
+
+        Raises:
+            EvidenceError: It is malformed.
+        """
+        try:
+            return Envelope.parse(self.envelope)
+        except LedgerError as error:
+            raise EvidenceError(f"The entry {self.leaf_hash} cannot be read: {error}") from error
+
+    def proof(self) -> TlogProof:
+        """Return the proof, of which nothing is checked but its form.
+
+        Raises:
+            LedgerError: It is malformed.
+        """
+        return TlogProof.parse(self.tlog_proof)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the checkpoint that the proof leads to, without checking who signed it.
+
+        Raises:
+            LedgerError: The proof or its checkpoint is malformed.
+        """
+        return Checkpoint.parse(Note.parse(self.proof().checkpoint_note).text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +166,20 @@ class EvidenceBundle:
             raise EvidenceError(f"The evidence has {parts} commas, and is made of at most {MAX_PARTS} parts.")
         try:
             document = _Bundle.model_validate_json(data)
-            exhibits = tuple(Exhibit(_decode(e.envelope), e.tlog_proof.encode()) for e in document.entries)
+            exhibits = tuple(
+                Exhibit(_decode(e.envelope, "An envelope"), e.tlog_proof.encode()) for e in document.entries
+            )
             openings = tuple(
-                DisclosedOpening(Digest(o.leaf_hash), o.field, Opening(o.commitment, o.value, _decode(o.salt)))
+                DisclosedOpening(
+                    Digest(o.leaf_hash),
+                    o.field,
+                    Opening(o.commitment, o.value, _decode(o.salt, "The salt of an opening")),
+                )
                 for o in document.openings
             )
             timestamps = tuple(
-                StampedEntry(Digest(t.leaf_hash), t.tlog_proof.encode(), _decode(t.token)) for t in document.timestamps
+                StampedEntry(Digest(t.leaf_hash), t.tlog_proof.encode(), _decode(t.token, "The token of a time stamp"))
+                for t in document.timestamps
             )
         except ValidationError as error:
             first = error.errors()[0]
@@ -197,8 +234,9 @@ class EvidenceBundle:
         return [(exhibit, statement) for exhibit, statement in read if statement.kind == kind]
 
 
-def _decode(text: str) -> bytes:
+def _decode(text: str, what: str) -> bytes:
+    """Read base64 in the one form that a value has: bytes that could be written otherwise could be changed unseen."""
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise EvidenceError(f"{text[:40]!r} in the evidence is not base64.") from error
+        return decode_base64(text, what, LedgerError)
+    except LedgerError as error:
+        raise EvidenceError(f"The evidence is malformed: {error}") from error

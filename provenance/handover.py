@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger.checkpoint import Checkpoint
-from ledger.envelope import Envelope, verify
+from ledger.envelope import verify
 from ledger.errors import LedgerError
 from ledger.keys import Ed25519Verifier
-from ledger.note import Note, NoteVerifier
-from ledger.proof import TlogProof
+from ledger.note import NoteVerifier
 from ledger.rotation import Succession, Tenure
 from provenance.errors import EvidenceError, ProvenanceError
 from provenance.identity import digest, digest_bytes
@@ -73,8 +71,7 @@ def _rotations(exhibits: Sequence[Exhibit]) -> list[tuple[RotationPredicate, Exh
 
 
 def _is_newest(exhibit: Exhibit) -> bool:
-    proof = TlogProof.parse(exhibit.tlog_proof)
-    return proof.index + 1 == Checkpoint.parse(Note.parse(proof.checkpoint_note).text).size
+    return exhibit.proof().index + 1 == exhibit.checkpoint().size
 
 
 def _extended(
@@ -83,8 +80,8 @@ def _extended(
     """Check one handover: both keys signed the rotation, and the checkpoint in which it is the newest entry."""
     new = _new_key(rotation, exhibits)
     for verifier in (Ed25519Verifier(succession.current.public_key), new):
-        verify(Envelope.parse(exhibit.envelope), verifier)
-    proof = TlogProof.parse(exhibit.tlog_proof)
+        verify(exhibit.dsse(), verifier)
+    proof = exhibit.proof()
     extended = succession.extended(NoteVerifier(succession.origin, new.public_key), proof.index)
     checkpoint = extended.open(proof.checkpoint_note)
     proof.inclusion(checkpoint).verify(digest_bytes(exhibit.leaf_hash), checkpoint.root_hash)

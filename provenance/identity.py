@@ -70,6 +70,11 @@ def file_digest(path: Path) -> Digest:
         return Digest("sha256:" + hashlib.file_digest(file, "sha256").hexdigest())
 
 
+def is_digest(text: str) -> bool:
+    """Tell whether ``text`` is digest text as the software writes it."""
+    return bool(_DIGEST.fullmatch(text))
+
+
 def digest_from_text(text: str) -> Digest:
     """Accept ``sha256:<hex>`` or the bare 64 hexadecimal digits.
 

@@ -12,8 +12,6 @@ trusted is a separate question that needs the reader's own trust anchors.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import io
 import json
@@ -32,6 +30,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from c2pa import Builder, C2paError, C2paSignerInfo, Context, Reader, Signer
 
+from provenance.anchor import require_anchors
 from provenance.assertion import (
     ACTIONS,
     INGREDIENT,
@@ -72,8 +71,6 @@ __all__ = [
 ]
 
 _PARENT_INGREDIENT: Final = json.dumps({"label": PARENT, "title": "Parent recording", "relationship": "parentOf"})
-_MAX_ANCHOR_BYTES: Final = 4 * 2**20
-_PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END CERTIFICATE-----")
 
 # What the engine raises once it has found a store; a container it cannot read raises others.
 _ABOUT_CREDENTIALS: Final = (
@@ -200,7 +197,7 @@ def read(path: Path, trust_anchors: bytes | None = None) -> ManifestReport | Non
         OSError: The file cannot be read.
     """
     if trust_anchors is not None:
-        _require_certificates(trust_anchors)
+        require_anchors(trust_anchors)
     return _uninterrupted(lambda: _read(path, trust_anchors) if _carries_store(path) else None)
 
 
@@ -336,23 +333,6 @@ def _put_in_place(partial: Path, target: Path) -> Digest:
     except OSError as error:
         raise _WriteError(error.strerror or str(error)) from error
     return digest
-
-
-def _require_certificates(pem: bytes) -> None:
-    """Refuse what the engine would silently take for an empty list of anchors."""
-    if len(pem) > _MAX_ANCHOR_BYTES:
-        raise CredentialError(f"The trust anchors have {len(pem)} bytes, more than the {_MAX_ANCHOR_BYTES} accepted.")
-    bodies = _PEM.findall(pem)
-    try:
-        sound = bool(bodies) and all(
-            base64.b64decode(b"".join(body.split()), validate=True)[:1] == b"0" for body in bodies
-        )
-    except binascii.Error:
-        sound = False
-    if not sound or len(bodies) != pem.count(b"-----BEGIN "):
-        raise CredentialError(
-            "The trust anchors are not certificates in PEM. Give a file of -----BEGIN CERTIFICATE----- blocks."
-        )
 
 
 def _refused(error: C2paError) -> CredentialError:

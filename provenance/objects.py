@@ -6,6 +6,7 @@ A file is durable here before any entry names it, so no entry points at a file t
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -14,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance.errors import DamagedObjectError, ObjectError
-from provenance.identity import Digest, digest, digest_from_text, file_digest
+from provenance.identity import Digest, digest, digest_from_text, file_digest, is_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
+_FOLDER = re.compile(r"[0-9a-f]{2}")
 _STAGING = "staging"
 _STALE_SECONDS = 24 * 3600
 
@@ -116,14 +118,41 @@ class ObjectStore:
         return data
 
     def names(self) -> Iterator[Digest]:
-        """Yield the digest by which each stored file is named."""
-        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
-            for path in sorted(folder.iterdir()):
-                yield Digest(f"sha256:{folder.name}{path.name}")
+        """Yield the digest by which each stored file is named.
+
+        Raises:
+            OSError: A folder cannot be read.
+        """
+        yield from (name for _, name in self._found() if name is not None)
+
+    def strays(self, others: Collection[str] = ()) -> Iterator[Path]:
+        """Yield what lies among the stored files and is none by its name, as paths below the root.
+
+        Args:
+            others: Names of files and folders of somebody else's in the root.
+
+        Raises:
+            OSError: A folder cannot be read.
+        """
+        known = {_STAGING, *others}
+        for path, name in self._found():
+            relative = path.relative_to(self.root)
+            if name is None and relative.parts[0] not in known:
+                yield relative
 
     def is_intact(self, name: Digest) -> bool:
         """Tell whether a stored file still has the bytes its name says."""
         return file_digest(self.path(name)) == name
+
+    def _found(self) -> Iterator[tuple[Path, Digest | None]]:
+        """Yield what lies in the root and in the folders of stored files, with the digest that a name stands for."""
+        for folder in sorted(self.root.iterdir()) if self.root.exists() else ():
+            if not (_FOLDER.fullmatch(folder.name) and folder.is_dir()):
+                yield folder, None
+                continue
+            for path in sorted(folder.iterdir()):
+                name = f"sha256:{folder.name}{path.name}"
+                yield path, Digest(name) if is_digest(name) else None
 
     def _place(self, name: Digest) -> Path:
         hexadecimal = name.removeprefix("sha256:")

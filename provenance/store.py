@@ -301,6 +301,14 @@ def entries_about_keys(connection: Connection, start: int, stop: int) -> list[in
     return list(connection.scalars(query.order_by(statement.c.log_index)))
 
 
+def leaves_of_kind(connection: Connection, kind: str, start: int, stop: int, limit: int) -> list[tuple[Digest, int]]:
+    """Return leaf hash and index of so many statements of a kind in ``[start, stop)``, the newest first."""
+    query = select(statement.c.leaf_hash, statement.c.log_index).where(statement.c.kind == kind)
+    query = query.where(statement.c.log_index >= start, statement.c.log_index < stop)
+    rows = connection.execute(query.order_by(statement.c.log_index.desc()).limit(limit))
+    return [(Digest(row.leaf_hash), row.log_index) for row in rows]
+
+
 def find_registration(connection: Connection, kind: str, name: str) -> Registration | None:
     """Look up the newest statement of a kind about a name."""
     query = select(registration).where(registration.c.kind == kind, registration.c.name == name)

@@ -15,9 +15,9 @@ The checks are numbered, and reading this module is reading what verification me
 
 A key found in the evidence proves consistency, never trust: 2, 8 and 10 can only pass against what the
 reader brought along. Without 3, anybody could put genuine evidence under a manifest, and over a sound,
-of their own. 5 to 8 and 10 are asked of every logged statement alike (``provenance.attestation``); whether a
-key was revoked since is known to 3 and 5 only where the reader brings evidence of keys
-(``provenance.key_evidence``).
+of their own. 5 to 8 and 10 are asked of every logged statement alike (``provenance.envelope_signature``,
+``provenance.attestation``, ``provenance.stamped_time``); whether a key was revoked since is known to 3 and 5 only
+where the reader brings evidence of keys (``provenance.key_evidence``).
 """
 
 from __future__ import annotations
@@ -31,22 +31,14 @@ from fingerprint.digest import content_digest
 from fingerprint.errors import FingerprintError
 from fingerprint.iscc import audio_code, distance
 from fingerprint.media import LOSSLESS
-from provenance.attestation import (
-    KeysAtHand,
-    checkpoint_of,
-    checkpoint_signature,
-    envelope_signature,
-    log_inclusion,
-    log_trust,
-    proof_of,
-    proven,
-    signature_detail,
-)
+from provenance.attestation import checkpoint_signature, log_inclusion, log_trust, proven
 from provenance.bundle import EvidenceBundle, Exhibit
 from provenance.check import Check, Result, checked
+from provenance.envelope_signature import envelope_signature, signature_detail
 from provenance.errors import EvidenceError
 from provenance.identity import digest, file_digest
 from provenance.key_predicate import KeyPredicate
+from provenance.keys_at_hand import KeysAtHand
 from provenance.recording_predicate import EditPredicate, GenerationPredicate, RenditionPredicate
 from provenance.stamped_time import timestamp
 
@@ -55,11 +47,11 @@ if TYPE_CHECKING:
 
     from fingerprint.audio import Audio
     from provenance.assertion import LedgerEvidence, SourceType
-    from provenance.attestation import Trust
     from provenance.manifest import ManifestReport
     from provenance.predicate import Predicate
     from provenance.recording_predicate import Content
     from provenance.statement import Statement
+    from provenance.trust import Trust
 
 CHECK_IDS = (
     "c2pa-integrity",
@@ -147,7 +139,7 @@ def verify_file(path: Path, report: ManifestReport, trust: Trust, bundle: Eviden
     evidence = Evidence.of(report.ledger, bundle)
     statement = _statement(evidence.entry)
     rendition = _rendition(path, evidence, trust, bundle)
-    finished = proof_of(rendition[0]).index if rendition else None
+    finished = rendition[0].proof().index if rendition else None
     checks.append(checked("c2pa-ledger", lambda: _ledger_detail(report, evidence, statement, trust, finished)))
     content, sound, part = _sound(path, report, statement, rendition[1] if rendition else None)
     everything, beside = (evidence.entry, evidence.signer), bundle.exhibits if bundle else ()
@@ -229,7 +221,7 @@ def _ledger_detail(
     model = (made.model_id, made.weights_digest) if isinstance(made, GenerationPredicate) else None
     stated = {
         "leaf hash": (report.ledger and report.ledger.leaf_hash, evidence.entry.leaf_hash),
-        "log origin": (report.ledger and report.ledger.origin, checkpoint_of(evidence.entry).origin),
+        "log origin": (report.ledger and report.ledger.origin, evidence.entry.checkpoint().origin),
         "recording id": (report.recording_id, made.recording_id),
         "source type": (report.source_type, source_type_of(made)),
         "model": (report.model and (report.model.id, report.model.weights_digest), model),

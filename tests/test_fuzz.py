@@ -25,6 +25,7 @@ NOT_FUZZED = {
     "fingerprint.ffmpeg:decode_mp4": "another program reads the file, and `fingerprint.m4a` what is read before",
     "generator.quartet.corpus:read_movements": "training reads a folder of MusicXML files, by `generator.musicxml`",
     "generator.quartet.training:load_network": "training reads the weights that it wrote",
+    "ledger.bounded_file:read_bounded": "it gives the bytes as they are; whoever asks for them reads them",
     "ledger.database:open_engine": "a database of one's own; its name is in the settings",
     "licensing.datafile:load": "the package's own data, by `licensing.datafile:parse`",
     "provenance.objects:ObjectStore.read": "a stored file by the digest of its bytes, which it must have",

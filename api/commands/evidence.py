@@ -33,9 +33,10 @@ def verify(
     json: JsonOption = False,
 ) -> None:
     """Check a file with nothing but the file: no database, no account, no network."""
-    from api.inspection import inspect, trust_of
+    from api.inspection import inspect
     from api.schemas.verification import CheckResult, VerificationReport
     from api.settings import load_settings
+    from api.trust import trust_of
 
     found = inspect(file, trust_of(load_settings(), policy, trust_anchors, tsa_roots, keys), evidence)
     if json:

@@ -11,6 +11,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from api.entry_index import entry_index
 from api.errors import UsageError
 from api.files import require_usable
 from provenance.text import require_plain
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_ARGUMENT = 4096
 """Characters of one argument: no path is longer (PATH_MAX of Linux)."""
+INDEX = "INDEX"
+"""What the help calls the index of an entry."""
 _LARGEST = 2**63 - 1
 _LAST_PORT = 2**16 - 1
 _SHOWN = 40
@@ -69,6 +72,37 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise EscapedError from error
 
     return run
+
+
+def index_of(option: str) -> Callable[[str], int]:
+    """Return what reads an option that names an entry of the log by its index."""
+
+    def read(text: str) -> int:
+        try:
+            return entry_index(text)
+        except UsageError as error:
+            raise UsageError(f"{option}: {error}") from error
+
+    return read
+
+
+def require_named(**given: str | None) -> None:
+    """Refuse what is given and names nothing: silently, it would stand for leaving it out.
+
+    That is how a script goes wrong whose variable was never set: what somebody did is put on record as the owner's,
+    or the home's own key is replaced.
+
+    Args:
+        given: Options and arguments by name, None for those that were left out.
+
+    Raises:
+        UsageError: One of them is empty.
+    """
+    for name, value in given.items():
+        if value == "":
+            raise UsageError(
+                f"What is given as {name.replace('_', '-')} is empty. Name what is meant, or leave it out."
+            )
 
 
 def existing_file(name: str) -> Path | None:

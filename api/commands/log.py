@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from ledger.findings import FsckReport
+
 log = typer.Typer(no_args_is_help=True, help="The transparency log.")
 log.add_typer(witness, name="witness")
 log.command()(monitor)
@@ -87,16 +89,9 @@ def evidence(
 @log.command()
 def fsck(*, json: JsonOption = False) -> None:
     """Rehash everything that was ever recorded; exit 1 when something does not hold."""
-    from api.integrity import fsck as check
-    from api.integrity import unopened
     from api.schemas.log import Fsck, ProblemFound
-    from ledger.errors import DatabaseUnavailableError, LogDamagedError
 
-    try:
-        with progress_bar() as tell:
-            report = check(open_home(), tell, processes=os.cpu_count() or 1)
-    except (DatabaseUnavailableError, LogDamagedError) as fault:
-        report = unopened(fault)
+    report = _checked()
     problems = [ProblemFound(what=p.what, where=p.where) for p in report.problems]
     warnings = [ProblemFound(what=p.what, where=p.where) for p in report.warnings]
     if json:
@@ -108,6 +103,33 @@ def fsck(*, json: JsonOption = False) -> None:
         say(f"{report.entries} entries, {len(problems)} problems, {len(warnings)} warnings")
     if problems:
         raise typer.Exit(_CHECK_FAILED)
+
+
+def _checked() -> FsckReport:
+    """Check the home; that it cannot be opened is the first thing to report, unless that is not for want of its log."""
+    from api.integrity import fsck as check
+    from api.integrity import unopened
+    from ledger.errors import (
+        DatabaseBusyError,
+        DatabaseUnavailableError,
+        KeyAgentError,
+        KeyFileError,
+        LedgerError,
+        LogDamagedError,
+    )
+    from provenance.errors import ProvenanceError
+
+    try:
+        home = open_home()
+    except (DatabaseBusyError, KeyFileError, KeyAgentError):
+        raise
+    except (LedgerError, ProvenanceError) as fault:
+        return unopened(fault)
+    try:
+        with progress_bar() as tell:
+            return check(home, tell, processes=os.cpu_count() or 1)
+    except (DatabaseUnavailableError, LogDamagedError) as fault:
+        return unopened(fault)
 
 
 @db.command()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.commands.input import INDEX, index_of
 from api.commands.output import JsonOption, print_json, say, table
 
 if TYPE_CHECKING:
@@ -31,7 +32,12 @@ def monitor(
     keyid: Annotated[list[str] | None, typer.Option(help="Key that signed it; may be repeated.")] = None,
     first: Annotated[
         int | None,
-        typer.Option("--from", min=0, help="Entry to begin with where nothing is remembered; none before it is shown."),
+        typer.Option(
+            "--from",
+            parser=index_of("--from"),
+            metavar=INDEX,
+            help="Entry to begin with where nothing is remembered; none before it is shown.",
+        ),
     ] = None,
     from_now: Annotated[
         bool, typer.Option("--from-now", help="Begin behind the newest entry where nothing is remembered.")
@@ -42,13 +48,13 @@ def monitor(
     """Verify what is new in a log and print what is asked for; exit 1 when the log shrank, forked or disagrees.
 
     An entry is printed before it is remembered as seen, so none is ever left out; a monitor that was killed in
-    between prints it again. With --every, a server that cannot be reached or does not answer is named on stderr, and
-    asked again.
+    between prints it again. With --every, a server that cannot be reached or does not answer, and a checkpoint that too
+    few witnesses have cosigned so far, are told of on stderr, and the log is asked again.
     """
     from api.errors import UsageError
     from api.monitoring import Follower, Interest, default_memory
     from api.settings import load_settings
-    from ledger.errors import DisagreeingTilesError, ForkedLogError, RemoteError, ShrunkLogError
+    from ledger.errors import DisagreeingTilesError, ForkedLogError, QuorumError, RemoteError, ShrunkLogError
 
     if json and every:
         raise UsageError("--json prints one document, and --every goes on for ever; give one of them.")
@@ -69,7 +75,7 @@ def monitor(
             else:
                 say(str(error))
             raise typer.Exit(_CHECK_FAILED) from error
-        except RemoteError as error:  # which proves nothing against the log; what was acknowledged stays so
+        except (RemoteError, QuorumError) as error:  # no proof of misbehaviour; what was acknowledged stays so
             if not every:
                 raise
             sys.stderr.write(f"linernotes: {error} It is asked again in {every:g} seconds.\n")

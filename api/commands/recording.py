@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.input import existing_file
+from api.commands.input import INDEX, existing_file, index_of, require_named
 from api.commands.output import (
     JsonOption,
     console,
@@ -82,12 +82,14 @@ def edit(
     recording: RecordingArgument,
     *,
     file: Annotated[Path, typer.Option(help="The changed MIDI file, saved from the one made with the recording.")],
-    party: Annotated[str, typer.Option(help="Who changed it: a party id; the home's owner when left out.")] = "",
+    party: Annotated[
+        str | None, typer.Option(help="Who changed it: a party id; the home's owner when left out.")
+    ] = None,
     role: Annotated[str, typer.Option(help="DDEX ContributorRole, such as Composer or Arranger.")] = "Composer",
     licence: Annotated[str, typer.Option(help="Terms on which that person lets it be used (SPDX).")] = "",
     sign_with: Annotated[
-        str, typer.Option(metavar="KEY", help=f"That person's own key, which signs beside the home's. {KEY}")
-    ] = "",
+        str | None, typer.Option(metavar="KEY", help=f"That person's own key, which signs beside the home's. {KEY}")
+    ] = None,
     passphrase_file: PassphraseOption = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Audio file to write.")] = None,
     json: JsonOption = False,
@@ -97,9 +99,10 @@ def edit(
     from api.recording import edit as change
     from api.signing import open_key
 
-    if passphrase_file and not sign_with:
+    require_named(party=party, sign_with=sign_with)
+    if passphrase_file and sign_with is None:
         raise UsageError("A passphrase is for a key: name the key, too, with --sign-with KEY.")
-    signer = open_key(sign_with, passphrase_file) if sign_with else None
+    signer = open_key(sign_with, passphrase_file) if sign_with is not None else None
     home = open_home()
     found = _find(home, recording)
     recording_id = found.recording.recording_id
@@ -108,7 +111,7 @@ def edit(
             home,
             recording_id,
             file,
-            party_id=party,
+            party_id="" if party is None else party,
             role=role,
             licence=licence,
             signer=signer,
@@ -122,7 +125,10 @@ def edit(
 def show(
     recording: Annotated[str, typer.Argument(metavar="[RECORDING|FILE]", help="Leave out to list all.")] = "",
     *,
-    before: Annotated[int | None, typer.Option(help="List recordings before this log index.")] = None,
+    before: Annotated[
+        int | None,
+        typer.Option(parser=index_of("--before"), metavar=INDEX, help="List recordings before this log index."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to list.")] = 50,
     json: JsonOption = False,
 ) -> None:

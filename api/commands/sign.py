@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.commands.input import INDEX, index_of, require_named
 from api.commands.output import JsonOption, open_home, print_json, say, table
 from api.commands.registry import key
 
@@ -28,13 +29,13 @@ def draft(
 ) -> None:
     """Make a statement for keys elsewhere to sign: the exact bytes that the log will take, and no signature."""
     from api.schemas.signing import StatementDrafted
-    from api.signing import read_bounded, write
+    from api.signing import read_entry, write
     from api.statement_draft import draft as make
     from api.statement_draft import read_asked
     from api.submission import Intake
     from provenance.identity import digest
 
-    wanted = read_asked(read_bounded(asked))
+    wanted = read_asked(read_entry(asked))
     home = open_home()
     made = make(home, Intake(home), wanted.kind, wanted.predicate, wanted.signers)
     write(output, made.payload)
@@ -84,10 +85,10 @@ def submit(
 ) -> None:
     """Put statements on record that were signed elsewhere: all of them, or none."""
     from api.key_record import record
-    from api.signing import read_bounded
+    from api.signing import read_entry
     from api.submission import Intake
 
-    data = [read_bounded(path) for path in envelopes]
+    data = [read_entry(path) for path in envelopes]
     _say_recorded(record(Intake(open_home()), data), json=json)
 
 
@@ -129,27 +130,32 @@ def register_key(
     *,
     role: Annotated[str, typer.Option(help="The role that you grant.")] = "party",
     party: Annotated[str, typer.Option(help="The party that the key belongs to, for the role party.")] = "",
-    vouch_with: Annotated[str, typer.Option(metavar="KEY", help="The key that vouches, if not the home's.")] = "",
+    vouch_with: Annotated[
+        str | None, typer.Option(metavar="KEY", help="The key that vouches, if not the home's.")
+    ] = None,
     passphrase_file: PassphraseOption = None,
     json: JsonOption = False,
 ) -> None:
     """Vouch for somebody's key, and put it on record."""
     from api.key_record import register_key as register
-    from api.signing import open_key, read_bounded
+    from api.signing import open_key, read_entry
     from api.submission import Intake
 
+    require_named(vouch_with=vouch_with)
     home = open_home()
-    voucher = open_key(vouch_with, passphrase_file) if vouch_with else None
-    recorded = register(home, Intake(home), read_bounded(registration), role=role, party=party, voucher=voucher)
+    voucher = open_key(vouch_with, passphrase_file) if vouch_with is not None else None
+    recorded = register(home, Intake(home), read_entry(registration), role=role, party=party, voucher=voucher)
     _say_recorded([recorded], json=json)
 
 
 @key.command("rotate")
 def rotate_key(
-    old: Annotated[str, typer.Argument(help=f"{KEY} A key of the home's own when left out.")] = "",
-    new: Annotated[str, typer.Argument(help="The key in its place; it has to be on record.")] = "",
+    old: Annotated[str | None, typer.Argument(help=f"{KEY} A key of the home's own when left out.")] = None,
+    new: Annotated[str | None, typer.Argument(help="The key in its place; it has to be on record.")] = None,
     *,
-    role: Annotated[str, typer.Option(help="Which of the home's own keys: service (when left out) or log.")] = "",
+    role: Annotated[
+        str | None, typer.Option(help="Which of the home's own keys: service (when left out) or log.")
+    ] = None,
     passphrase_file: PassphraseOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -159,18 +165,19 @@ def rotate_key(
     from api.signing import open_key
     from api.submission import Intake
 
-    if bool(old) != bool(new) or (old and role):
+    require_named(old=old, new=new, role=role)
+    if (old is None) != (new is None) or (old is not None and role is not None):
         raise UsageError(
             "Name both keys, the old one and the one in its place; or none, and with --role which of the home's own."
         )
-    if role not in {"", "service", "log"} or (passphrase_file and not old):
+    if role not in {None, "service", "log"} or (passphrase_file and old is None):
         raise UsageError(
             "The home has two keys of its own, --role service and --role log. They are put under the passphrase that "
             "the setting key_passphrase_file names, and under no other."
         )
     home = open_home()
     intake = Intake(home)
-    if old:
+    if old is not None and new is not None:
         signed = rotation(intake.keyring(), open_key(old, passphrase_file), open_key(new, passphrase_file))
         _say_recorded(record(intake, [signed]), json=json)
         return
@@ -186,9 +193,13 @@ def revoke_key(
     reason: Annotated[str, typer.Option(help="compromised, lost, ceased or withdrawn.")],
     from_index: Annotated[
         int | None,
-        typer.Option(min=0, help="First entry in which its signatures do not count; from now when left out."),
+        typer.Option(
+            parser=index_of("--from-index"),
+            metavar=INDEX,
+            help="First entry in which its signatures do not count; from now when left out.",
+        ),
     ] = None,
-    with_key: Annotated[str, typer.Option("--key", help=f"{KEY} The home's service key when left out.")] = "",
+    with_key: Annotated[str | None, typer.Option("--key", help=f"{KEY} The home's service key when left out.")] = None,
     passphrase_file: PassphraseOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -197,9 +208,10 @@ def revoke_key(
     from api.signing import open_key
     from api.submission import Intake
 
+    require_named(key=with_key)
     home = open_home()
     intake = Intake(home)
-    by = open_key(with_key, passphrase_file) if with_key else home.service
+    by = open_key(with_key, passphrase_file) if with_key is not None else home.service
     recorded = record(intake, [revocation(intake.keyring(), keyid, by, reason, from_index)])
     _say_recorded(recorded, json=json)
     if not json:
@@ -210,7 +222,9 @@ def revoke_key(
 def show_key(
     keyid: Annotated[str, typer.Argument(help="Name of the key: sha256:...")],
     *,
-    at: Annotated[int | None, typer.Option(metavar="INDEX", min=0, help="An entry that it signed.")] = None,
+    at: Annotated[
+        int | None, typer.Option(parser=index_of("--at"), metavar=INDEX, help="An entry that it signed.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Say in which entries of the log a key's signatures count."""

@@ -46,7 +46,9 @@ def create_generation(
     named = asked.model_dump(by_alias=True)
     if named["seed"] is None:
         named["seed"] = secrets.randbits(_SEED_BITS)
-    call = Call(token.token_id, idempotency_key, asked.model_dump_json().encode()) if idempotency_key else None
+    call = None
+    if idempotency_key is not None:
+        call = Call(token.token_id, idempotency_key, asked.model_dump_json().encode())
     job = service.jobs.submit(GenerationRequest(**named), call)
     response.headers["Location"] = f"/v1/jobs/{job.job_id}"
     return service.jobs.show(job)

@@ -4,8 +4,10 @@ from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Response
+from pydantic import BeforeValidator
 
 from api.authorisation import Guarded, requires
+from api.entry_index import index_in_path
 from api.examples import CHECKPOINT, ENVELOPE, HEALTH, PROOF
 from api.openapi import open_answer, other_answer, shown
 from api.proofs import served_checkpoint
@@ -16,7 +18,7 @@ entries = APIRouter(route_class=Guarded, prefix="/log/entries/{index}", tags=["l
 open_to_all = APIRouter(tags=["log"])
 TEXT: Final = "text/plain; charset=utf-8"
 ENVELOPE_TYPE: Final = "application/vnd.dsse.envelope.v1+json"
-Index = Annotated[int, Path(ge=0, lt=2**63, description="From 0.")]
+Index = Annotated[int, BeforeValidator(index_in_path), Path(ge=0, lt=2**63, description="From 0.")]
 
 
 @open_to_all.get(

@@ -51,7 +51,7 @@ async def create_statement(
     same envelope gives the same answer, however often it is sent.
     """
     envelope = await envelope_of(request)
-    once = f"{token.token_id}:{idempotency_key}" if idempotency_key else None
+    once = f"{token.token_id}:{idempotency_key}" if idempotency_key is not None else None
     [receipt] = await run_in_threadpool(service.intake.submit, [envelope], once)
     return Recorded(kind=receive(envelope).statement.kind, leaf_hash=leaf_of(envelope), log_index=receipt.index)
 

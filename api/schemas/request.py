@@ -157,7 +157,7 @@ class EditFields(Asked):
         licence: Terms on which that person lets the change be used (SPDX).
     """
 
-    party: Short = ""
+    party: Annotated[Short, Field(min_length=1)] = ""
     role: Annotated[Short, Field(min_length=1)] = "Composer"
     licence: Text = ""
 

@@ -27,7 +27,7 @@ from api.rights import decided_again
 from api.schemas.request import CheckAsked, EditFields, ErasureAsked, GenerationAsked, PartyAsked, Words
 from api.settings import FILE, load_settings
 from api.signing import Handed
-from api.uploads import Upload
+from api.uploads import Part, Upload
 from fuzz.target import Target, file_of, folder, require, text_of
 from fuzz.targets.provenance import entries, statements
 from generator.errors import RequestError
@@ -159,7 +159,7 @@ async def _received(data: bytes) -> None:
         "linernotes.allowance": Allowance(len(data)),
     }
     scope["app"] = None  # so that what is malformed is answered, as in a service
-    upload = Upload(EditFields, {"file": "a MIDI file"}, {"policy": "a policy"})
+    upload = Upload(EditFields, {"file": "a MIDI file"}, {"policy": Part("a policy", 64 * 1024)})
     service: Any = SimpleNamespace(home=SimpleNamespace(settings=SimpleNamespace(max_upload_bytes=10**6)))
     async with aclosing(upload(Request(scope, receive), service)) as parts:  # type: ignore[type-var] # it is a generator
         async for received in parts:

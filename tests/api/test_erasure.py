@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -23,6 +25,7 @@ from api.registry import add_party, parties
 from api.settings import Settings
 from generator.request import GenerationRequest
 from ledger.proof import TlogProof
+from ledger.scrub import Scrubbed, is_owed, scrub
 from provenance import store
 from provenance.identity import digest_bytes
 from provenance.recording_predicate import File
@@ -175,6 +178,82 @@ def test_a_reader_in_the_way_is_waited_for_and_named(home: Home, monkeypatch: py
         reader.communicate("\n")
     scrub(home.engine, ())
     assert holding(home.root, NAME.encode()) == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import api.erasure
+from api.home import Home
+from api.settings import Settings
+api.erasure.scrub = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+api.erasure.erase(Home(Settings(home=Path(sys.argv[1]), device="cpu")), sys.argv[2])
+"""
+
+
+@pytest.fixture
+def killed(home: Home) -> str:
+    """A party that was erased by a process that was killed before it had rewritten the file."""
+    party = add_party(home, NAME).party_id  # a process that goes on keeps the file from being tidied up
+    done = subprocess.run([sys.executable, "-W", "error", "-c", KILLED, str(home.root), party], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert holding(home.root, NAME.encode())
+    return party
+
+
+def test_the_next_start_finishes_what_was_interrupted(home: Home, killed: str) -> None:
+    again = Home(home.settings)
+    assert holding(home.root, NAME.encode()) == []
+    assert fsck(again).warnings == ()
+    with pytest.raises(NothingThereError, match=r"erased before\.$"):
+        erase(again, killed)
+    again.close()
+
+
+def test_while_somebody_is_in_the_way_it_is_named(
+    home: Home, killed: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("api.erasure._START_SECONDS", 0.1)
+    with sqlite3.connect(home.root / "linernotes.db", isolation_level=None) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM entry").fetchone()
+        add_party(home, "another state")
+        waiting = Home(home.settings)
+        assert "An erasure was not completed; the next start tries again." in caplog.text
+        [warning] = fsck(waiting).warnings
+        assert (warning.where, "may still be in the files of the database" in warning.what) == ("database", True)
+        with pytest.raises(NothingThereError, match=r"erased before\. What was erased last may still be in the files"):
+            erase(waiting, killed)
+        reader.execute("ROLLBACK")
+    reader.close()
+    assert scrub(waiting.engine, ()).done
+    assert fsck(waiting).warnings == ()
+    waiting.close()
+    assert holding(home.root, NAME.encode()) == []
+
+
+def test_what_an_earlier_release_left_is_finished_too(home: Home, killed: str) -> None:
+    """It did not mark the file."""
+    with home.writing() as connection:
+        connection.exec_driver_sql("PRAGMA user_version = 0")
+    Home(home.settings).close()
+    assert killed
+    assert holding(home.root, NAME.encode()) == []
+    assert is_owed(home.engine) is False
+
+
+def test_a_home_that_erased_nothing_is_not_rewritten(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.erasure.scrub", lambda *_: 1 / 0)
+    add_party(home, NAME)
+    Home(home.settings).close()
+
+
+def test_a_draft_that_was_withdrawn_marks_the_file(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.erasure._waiting", lambda *_: ["draft"])
+    monkeypatch.setattr("api.erasure.remove_edit_draft", lambda *_: True)
+    monkeypatch.setattr("api.erasure.scrub", lambda *_: Scrubbed(done=False))
+    erase(home, "nobody")
+    assert is_owed(home.engine)
 
 
 def test_a_file_that_an_earlier_release_kept_as_it_was_handed_in_is_named(

@@ -4,9 +4,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api.erasure import erase
 from api.history import renditions
 from api.home import Home
+from api.integrity import fsck
+from api.recording import generate
+from api.registry import add_party
 from api.settings import load_settings
+from generator.request import GenerationRequest
+from ledger.scrub import Scrubbed
 from tests.api.conftest import serving
 
 
@@ -302,3 +308,138 @@ def test_a_fingerprint_whose_sound_is_gone_is_named(studio, database, linernotes
     assert "were repaired" in linernotes("db", "rebuild").out
     assert problems(linernotes) == []
     assert fingerprints(database)[0] == before
+
+
+@pytest.mark.parametrize("table", ["idempotency", "job", "edit_draft", "timestamp", "posting_bucket", "opening"])
+def test_a_table_that_is_gone(database, linernotes, table: str) -> None:
+    change(database, f"DROP TABLE {table}")
+    found = problems(linernotes)
+    what = "the table is missing: it was changed behind the log's back; restore the database from its backup"
+    assert [each for each in found if each.startswith(f"table {table}:")] == [f"table {table}: {what}"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "where"),
+    [
+        ("ALTER TABLE opening RENAME COLUMN salt TO pepper", "table opening: its column salt is missing"),
+        ("ALTER TABLE recording RENAME COLUMN iscc TO code", "table recording: its column iscc is missing"),
+        ("DROP INDEX opening_leaf", "table opening: its index or constraint opening_leaf is missing"),
+        ("DELETE FROM alembic_version", "database: The database states the revision None"),
+        ("UPDATE registration SET log_index = 'abc' WHERE kind = 'corpus'", "table registration"),
+        ("UPDATE registration SET log_index = x'00'", "table registration"),
+        ("UPDATE registration SET leaf_hash = 7", "table registration"),
+    ],
+)
+def test_what_a_release_never_made_is_a_problem_and_the_rest_is_checked(
+    studio, database, linernotes, sql: str, where: str
+) -> None:
+    objects(studio.home)[0].unlink()
+    change(database, sql)
+    found = problems(linernotes)
+    assert any(each.startswith(where) for each in found), found
+    if "alembic" not in sql:  # with which nothing can be opened
+        assert any("is missing; restore it from a backup" in each for each in found)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, -1), (4, -1), (2, 2**62)])
+def test_an_entry_at_a_place_that_there_is_not(database, linernotes, before: int, after: int) -> None:
+    connection = sqlite3.connect(database)
+    with connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("DROP TRIGGER entry_no_update")
+        connection.execute("UPDATE entry SET log_index = ? WHERE log_index = ?", (after, before))
+    connection.close()
+    found = problems(linernotes)
+    assert any(problem.startswith(f"entry {after}:") for problem in found), found
+    assert any(problem.startswith(f"entry {before + 1}:") for problem in found), found
+
+
+def test_strays_among_the_stored_files_are_warnings(studio, linernotes) -> None:
+    stray = objects(studio.home)[0].parent / ".DS_Store"
+    stray.touch()
+    (studio.home / "objects" / "zz").mkdir()
+    (studio.home / "objects" / "drafts").mkdir(exist_ok=True)
+    done = linernotes("log", "fsck", "--json")
+    assert (done.code, done.json["problems"]) == (0, [])
+    assert [warning["where"] for warning in done.json["warnings"]] == [
+        f"file 'objects/{stray.parent.name}/.DS_Store'",
+        "file 'objects/zz'",
+    ]
+
+
+def test_a_folder_in_place_of_the_cosigned_checkpoint(studio, linernotes) -> None:
+    (studio.home / "cosigned-checkpoint").mkdir()
+    [problem] = problems(linernotes)
+    assert problem.startswith("cosigned checkpoint: the file ")
+    assert "cannot be read: Is a directory" in problem
+
+
+@pytest.mark.parametrize("loss", ["file", "rows"])
+def test_a_log_that_is_gone_is_one_report(studio, database, linernotes, loss: str) -> None:
+    if loss == "file":
+        for path in studio.home.glob("linernotes.db*"):
+            path.unlink()
+    else:
+        connection = sqlite3.connect(database)
+        with connection:
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                connection.execute(f"DROP TRIGGER {name}")
+            for table in ("entry", "tile", "checkpoint", "statement", "registration", "recording", "rendition"):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+            connection.execute("UPDATE head SET size = 0, edge = x''")
+        connection.close()
+    [problem] = problems(linernotes)
+    assert problem.startswith("log: The log ")
+    assert "has 0 entries, but a checkpoint for" in problem
+    assert linernotes("log", "fsck").code == 1
+
+
+def test_a_database_of_a_newer_release_is_one_report(database, linernotes) -> None:
+    change(database, "UPDATE alembic_version SET version_num = '9999_future'")
+    [problem] = problems(linernotes)
+    assert problem.startswith("database: The database is at revision '9999_future'")
+
+
+def test_a_key_that_cannot_be_used_is_no_fault_of_the_log(studio, linernotes) -> None:
+    (studio.home / "keys" / "service.pem").write_bytes(b"junk")
+    done = linernotes("log", "fsck", "--json")
+    assert (done.code, done.out) == (2, "")
+
+
+def test_what_is_erased_during_the_check_is_not_lost(studio, monkeypatch) -> None:
+    """Other processes read the entries that there were, and tables as they are by then."""
+    from provenance.stretch import Reader
+
+    home = Home(load_settings())
+    party = add_party(home, "Ada")
+    read = Reader.__call__
+    done: list[str] = []
+
+    def later(reader: Reader, _connection: object, entries: object) -> object:
+        if not done:
+            done.append(party.party_id)
+            erase(home, party.party_id)
+        with home.reading() as connection:
+            return read(reader, connection, entries)
+
+    monkeypatch.setattr(Reader, "__call__", later)
+    monkeypatch.setattr("api.erasure.scrub", lambda *_: Scrubbed(done=False))  # which would wait for the check
+    report = fsck(home)
+    assert done
+    assert report.problems == ()
+    assert [warning.where for warning in report.warnings] == ["database"]  # it is still in the file
+    home.close()
+
+
+def test_what_is_made_during_the_check_is_not_interrupted(studio) -> None:
+    home = Home(load_settings())
+    made: list[str] = []
+
+    def make(stage: str, _done: int, _total: int) -> None:
+        if stage == "checking tables" and not made:
+            made.append(generate(home, GenerationRequest("x", seed=3, bars=2)).recording_id)
+
+    report = fsck(home, make)
+    assert made
+    assert (report.problems, report.warnings) == ((), ())
+    home.close()

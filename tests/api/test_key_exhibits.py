@@ -21,11 +21,13 @@ from ledger.keys import Ed25519Signer
 from ledger.note import Note
 from ledger.policy import Policy
 from ledger.proof import TlogProof
-from provenance.attestation import KeysAtHand, Trust, proven
+from provenance.attestation import proven
 from provenance.bundle import EvidenceBundle, Exhibit
 from provenance.errors import EvidenceError
 from provenance.key_evidence import KeyEvidence
 from provenance.key_predicate import KeyPredicate, RotationPredicate
+from provenance.keys_at_hand import KeysAtHand
+from provenance.trust import Trust
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,10 @@ import api
 from api.home import Home
 from api.registry import add_party
 from api.settings import Settings
+from ledger.cosignature import Cosigner, with_signatures
+from ledger.keys import Ed25519Signer
 from ledger.log_source import HttpSource
+from ledger.note import Note
 from ledger.tile import TilePath
 from tests.api.conftest import serving
 
@@ -407,6 +410,43 @@ def test_it_goes_on_after_a_failure_and_ends_at_a_lie(
     assert came_to == [0, 0, 0, 768, 768]
     assert indices(done.out) == list(range(768))
     assert remembered(memory) == 768
+
+
+def test_it_waits_for_a_quorum_that_is_not_reached_yet(
+    copied: tuple[dict[str, bytes], Path],
+    linernotes: Callable[..., object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A witness that is late proves nothing against the log; nothing is taken in before it has looked on."""
+    files, policy = copied
+    witness, asking, memory = Cosigner("witness.example/w", Ed25519Signer.generate()), tmp_path / "asking", "memory"
+    asking.write_text(policy.read_text().replace("quorum none", f"witness w {witness.vkey}\nquorum w"))
+    note = Note.parse(files["/checkpoint"])
+    cosigned = with_signatures(note, [witness.cosign(note.text, 1_700_000_000)]).format()
+    mirror = Mirror(dict(files))
+    came_to: list[int | None] = []
+
+    def pause(_: float) -> None:
+        came_to.append(remembered(tmp_path / memory) if (tmp_path / memory).exists() else None)
+        mirror.files["/checkpoint"] = cosigned if len(came_to) == 1 else bad_signature(files)["/checkpoint"]
+
+    monkeypatch.setattr("api.commands.monitor.time.sleep", pause)
+    with mirror.serving() as url:
+        asked = ("log", "monitor", url, "--policy", asking, "--memory", tmp_path / memory)
+        done = linernotes(*asked, "--every", "7")
+        waited, ended = done.err.splitlines()
+        assert "does not reach the quorum 'w'" in waited
+        assert str(asking) in waited
+        assert waited.endswith("It is asked again in 7 seconds.")
+        assert "does not accept the checkpoint" in ended
+        assert (done.code, came_to) == (2, [None, ENTRIES])
+        assert indices(done.out) == list(range(ENTRIES))
+        mirror.files["/checkpoint"] = files["/checkpoint"]
+        once = linernotes(*asked)
+        assert (once.code, once.out) == (2, "")
+        assert "does not reach the quorum 'w'" in once.err
+        assert "asked again" not in once.err
 
 
 def test_without_every_a_failure_ends_it(

@@ -81,6 +81,9 @@ def test_what_may_still_be_in_files_is_named_as_users_know_it(
     assert "files" not in str(refusal.value)  # nothing was erased yet
     made = generate(home, GenerationRequest("a calm adagio, foggy", seed=5, bars=2))
     erase(home, made.recording_id)
+    [warning] = fsck(home).warnings
+    assert warning.where == "database"
+    assert f"(prompt, unmatched_words of the recording {made.recording_id})" in warning.what
     ids = [add_party(home, f"{NAME} {number}").party_id for number in range(3)]
     for number, each in enumerate(ids):
         erase(home, each)

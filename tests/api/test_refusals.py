@@ -10,7 +10,7 @@ import pytest
 
 from api import refusals
 from api.problems import Problem as Document
-from ledger.errors import DatabaseBusyError, DatabaseUnavailableError, LogDamagedError
+from ledger.errors import DatabaseBusyError, DatabaseUnavailableError, LogDamagedError, RolledBackError
 from provenance.errors import DamagedObjectError, ObjectError
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def test_nothing_is_lost_that_is_asked_after_a_defect(
         (DatabaseUnavailableError("the disk is full"), 507, "disk is full"),
         (OSError(errno.ENOSPC, "No space left on device", "/secret/path"), 507, "No space left"),
         (OSError(errno.EIO, "Input/output error", "/secret/path"), 500, "logged"),
-        (LogDamagedError("node 3 of level 2"), 500, "logged"),
+        (LogDamagedError("the log has lost the row"), 500, "lost the row"),
+        (RolledBackError("an older copy of the database"), 500, "an older copy"),
         (ObjectError("the disk has no room"), 507, "no room"),
         (DamagedObjectError("the stored file was altered"), 500, "was altered"),
     ],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import UploadFile
 
 from api.schemas.request import EditFields, NoFields
-from api.uploads import Received, Upload
+from api.uploads import Part, Received, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,10 +61,11 @@ def test_files_lie_under_names_of_ours(home: Home) -> None:
 
 
 def test_the_form_describes_itself() -> None:
-    form = Upload(EditFields, {"file": "a MIDI file"}, {"policy": "a policy"})
+    form = Upload(EditFields, {"file": "a MIDI file"}, {"policy": Part("a policy", 1000)})
     [content] = form.described["requestBody"]["content"].values()
     assert content["schema"]["required"] == ["file"]
     assert content["schema"]["properties"].keys() == {"file", "policy", "party", "role", "licence"}
+    assert content["schema"]["properties"]["policy"]["description"] == "a policy; at most 1000 bytes"
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,17 @@ def test_a_form_with_other_parts(
     response = everything.post(f"/v1/recordings/{recording_id}/edits", **request_)  # type: ignore[arg-type]
     assert response.status_code in {400, 422}
     problem(response, response.status_code)
+
+
+@pytest.mark.parametrize("field", ["party", "role"])
+def test_a_field_that_is_empty_is_not_left_out(
+    everything: httpx.Client, recording_id: str, problem: Problem, field: str
+) -> None:
+    midi = everything.get(f"/v1/recordings/{recording_id}/midi").content
+    for path in ("edits", "edits/drafts"):
+        files, data = {"file": ("a.mid", midi)}, {field: ""}
+        found = problem(everything.post(f"/v1/recordings/{recording_id}/{path}", files=files, data=data), 422)
+        assert field in str(found["detail"])
 
 
 @pytest.mark.parametrize("second", ["file", "extra"])

@@ -13,6 +13,7 @@ from ledger.keys import Ed25519Signer
 from ledger.log import Log
 from ledger.merkle import EMPTY_ROOT, Frontier
 from ledger.note import NoteSigner
+from ledger.tables import GUARD_FUNCTIONS, GUARDS
 
 SIZE = 513
 SWAP = "; ".join(
@@ -202,6 +203,26 @@ def test_a_missing_trigger_is_found(full: Log, engine: Engine) -> None:
     [problem] = check(full).problems
     assert problem.where == "database"
     assert f"{name} is gone" in problem.what
+
+
+def test_triggers_that_do_nothing_are_found(full: Log, engine: Engine) -> None:
+    """The names are there, and nothing is refused."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            rows = connection.exec_driver_sql("SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'").all()
+            for name, table in rows:
+                connection.exec_driver_sql(f"DROP TRIGGER {name}")
+                connection.exec_driver_sql(f"CREATE TRIGGER {name} BEFORE INSERT ON {table} WHEN 0 BEGIN SELECT 1; END")
+        else:
+            for name in GUARD_FUNCTIONS:
+                connection.exec_driver_sql(
+                    f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
+                    " $$ BEGIN RETURN COALESCE(NEW, OLD); END $$"
+                )
+    problems = check(full).problems
+    assert {problem.where for problem in problems} == {"database"}
+    for name in GUARDS[engine.dialect.name]:
+        assert any(f"The trigger {name} is gone, or does something else" in problem.what for problem in problems)
 
 
 def test_a_damaged_file_is_found(full: Log, database: Path) -> None:

@@ -53,15 +53,19 @@ def test_a_value_of_another_type(log: Log, statement: str, where: str) -> None:
     assert where in {problem.where for problem in check(log).problems}
 
 
-@pytest.mark.parametrize(("value", "where"), [("5", "entry 8"), ("x'00ff'", "entry 8"), ("NULL", "entry 8")])
-def test_a_time_that_is_none_is_a_clock_that_was_set_back(tmp_path: Path, log: Log, value: str, where: str) -> None:
+@pytest.mark.parametrize("index", [0, 7, SIZE - 1])
+@pytest.mark.parametrize("value", ["5", "x'00ff'", "NULL", "'never'", "'2026-02-30T00:00:00Z'"])
+def test_a_time_that_is_none(tmp_path: Path, log: Log, value: str, index: int) -> None:
     log.engine.dispose()
     with sqlite3.connect(tmp_path / "log.db") as raw:
         raw.execute("PRAGMA writable_schema = ON")
         raw.execute("UPDATE sqlite_master SET sql = replace(sql, 'NOT NULL', '') WHERE name = 'entry'")
     raw.close()
-    tamper(log.engine, f"UPDATE entry SET appended_at = {value} WHERE log_index = 7")  # noqa: S608 - fixed values
-    assert [warning.where for warning in check(log).warnings] == [where]
+    tamper(log.engine, f"UPDATE entry SET appended_at = {value} WHERE log_index = {index}")  # noqa: S608 - fixed values
+    report = check(log)
+    assert [problem.where for problem in report.problems] == [f"entry {index}"]
+    assert "which is no time: the row was changed" in report.problems[0].what
+    assert report.warnings == ()
 
 
 def test_a_signature_that_was_added_to_a_checkpoint(log: Log) -> None:

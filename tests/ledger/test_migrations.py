@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 import migrations.upgrade
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.database import open_engine, writer, writing
-from ledger.errors import NewerDatabaseError
+from ledger.errors import LogDamagedError, NewerDatabaseError
 from ledger.fsck import check
 from ledger.log import Log
 from ledger.merkle import leaf_hash, root
@@ -60,6 +60,24 @@ def test_a_newer_database_is_refused_and_left_alone(engine: Engine) -> None:
     with pytest.raises(NewerDatabaseError, match=r"'9999_future'.*Install that release"):
         upgrade(engine)
     assert current_revision(engine) == "9999_future"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("DELETE FROM alembic_version", "states the revision None, and has other tables"),
+        ("DROP TABLE alembic_version", "states the revision None, and has other tables"),
+        ("UPDATE alembic_version SET version_num = '0009_private_call'", "states the revision '0009_private_call'"),
+        ("INSERT INTO alembic_version VALUES ('0005_tiles')", "states several revisions"),
+    ],
+)
+def test_a_database_of_other_tables_than_it_states_is_refused(engine: Engine, log: Log, change: str, says: str) -> None:
+    log.append([b"entry"])
+    with writing(engine) as connection:
+        connection.execute(text(change))
+    with pytest.raises(LogDamagedError, match=says):
+        upgrade(engine)
+    assert log.entry(0).data == b"entry"
 
 
 def test_a_failed_upgrade_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

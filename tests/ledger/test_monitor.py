@@ -441,6 +441,21 @@ def test_a_damaged_memory_is_refused(log: Log, policy: Policy, tmp_path: Path, d
     assert memory.read_bytes() == data
 
 
+@pytest.mark.parametrize("covered", [5, 0])
+def test_an_edge_beyond_the_checkpoint_is_refused(log: Log, policy: Policy, tmp_path: Path, covered: int) -> None:
+    """No monitor comes further than the checkpoint it has seen: what it remembers was put together by somebody."""
+    memory = tmp_path / "memory"
+    log.append(numbers(0, 5))
+    taken_in(Monitor(log, policy, memory))
+    document = json.loads(memory.read_text())
+    log.append(numbers(5, 8))
+    taken_in(Monitor(log, policy, memory))
+    later = json.loads(memory.read_text())
+    memory.write_text(json.dumps(later | {"seen": document["seen"] if covered else None}))
+    with pytest.raises(MonitorError, match=f"its edge is of 8 entries, and its checkpoint of {covered}"):
+        Monitor(log, policy, memory)
+
+
 def test_any_altered_byte_of_the_memory_is_noticed_or_harmless(log: Log, policy: Policy, tmp_path: Path) -> None:
     log.append(numbers(0, 5))
     memory = tmp_path / "memory"

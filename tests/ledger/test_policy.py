@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.checkpoint import Checkpoint, sign_checkpoint
-from ledger.errors import NoteError, PolicyError, ProofError
+from ledger.errors import NoteError, PolicyError, ProofError, QuorumError, SignatureError
 from ledger.keys import Ed25519Signer
 from ledger.merkle import leaf_hash
 from ledger.note import Note, NoteSigner, NoteVerifier, Signature, SignatureType
@@ -70,7 +70,7 @@ def test_the_example_of_the_specification() -> None:
             if enough:
                 assert policy.check(note).size == 1
             else:
-                with pytest.raises(PolicyError, match="does not reach the quorum"):
+                with pytest.raises(QuorumError, match="does not reach the quorum"):
                     policy.check(note)
 
 
@@ -117,6 +117,29 @@ def test_a_policy_without_witnesses() -> None:
         policy.check(checkpoint_note(log=1))
     with pytest.raises(NoteError):
         policy.check(b"no note")
+
+
+def test_only_a_quorum_that_is_missing_is_called_so() -> None:
+    """It can be there a minute later; a signature that is false, or of a log that is not trusted, stays so."""
+    policy = Policy.parse(EXAMPLE)
+    for note in (checkpoint_note(log=1), checkpoint_note((1, 2, 4))[:-9] + b"AAAAAAA=\n"):
+        with pytest.raises(PolicyError) as refused:
+            policy.check(note)
+        assert not isinstance(refused.value, QuorumError)
+
+
+def test_signatures_that_the_policy_knows_are_none_of_them_false() -> None:
+    policy = Policy.parse(EXAMPLE)
+    for log, witnesses in ((0, (1, 4)), (1, (1, 4)), (1, ()), (1, (8, 9))):
+        policy.require_none_false(checkpoint_note(witnesses, log))
+    for log, place in ((0, 0), (0, 1), (1, 1)):
+        note = Note.parse(checkpoint_note((1,), log))
+        lines = list(note.signatures)
+        lines[place] = Signature(lines[place].name, lines[place].key_id, bytes(len(lines[place].signature)))
+        with pytest.raises(SignatureError):
+            policy.require_none_false(Note(note.text, tuple(lines)).format())
+    with pytest.raises(NoteError):
+        policy.require_none_false(b"no note")
 
 
 def test_no_log_accepts_nothing() -> None:

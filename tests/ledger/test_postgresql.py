@@ -210,6 +210,13 @@ def test_the_database_itself_refuses_every_change(standing: Log, statement: str)
         replaced("checkpoint FOR EACH ROW WHEN (false) EXECUTE FUNCTION refuse_change()"),
         replaced("idempotency FOR EACH ROW EXECUTE FUNCTION refuse_change()"),
         replaced("checkpoint FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"),
+        replaced("checkpoint FOR EACH ROW EXECUTE FUNCTION refuse_change()"),
+        replaced("checkpoint FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()").replace(
+            "UPDATE", "UPDATE OR DELETE"
+        ),
+        replaced("checkpoint FOR EACH ROW EXECUTE FUNCTION refuse_change()").replace(
+            "UPDATE", "DELETE OR UPDATE OF size"
+        ),
     ],
 )
 def test_a_trigger_that_refuses_nothing_is_found(log: Log, server: Engine, change: str) -> None:

@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from sqlalchemy import Engine
 
 import ledger.log
 import ledger.store
-from ledger.checkpoint import open_checkpoint
+from ledger import publisher as publisher_module
+from ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from ledger.errors import LogDamagedError, NoSuchEntryError, NotPublishedError, RolledBackError
 from ledger.fsck import check
 from ledger.last_checkpoint import LastCheckpoint
@@ -123,6 +125,69 @@ def test_an_older_copy_is_not_signed_for(writer: Log, publisher: Log, database: 
     writer.append([b"another b"])
     with pytest.raises(RolledBackError, match="the past was changed"):
         publisher.publish()
+
+
+LOOKS: dict[str, Callable[[Log], object]] = {
+    "checkpoint": Log.checkpoint,
+    "publish": Log.publish,
+    "proof": lambda log: log.tlog_proof(0),
+    "append": lambda log: log.append([b"of another machine"]),
+}
+
+
+@pytest.mark.parametrize("publishes", ["at once", "now and then"])
+@pytest.mark.parametrize("look", LOOKS)
+def test_whoever_saw_a_checkpoint_notices_a_database_that_is_older(
+    engine: Engine, signer: NoteSigner, database: Path, tmp_path: Path, look: str, publishes: str
+) -> None:
+    """As on another machine, whose memory is its own."""
+    at_once = publishes == "at once"
+    here = Log(engine, signer, last_checkpoint=tmp_path / "here", publishes_at_once=at_once)
+    there = Log(engine, signer, last_checkpoint=tmp_path / "there", publishes_at_once=at_once)
+    here.append([b"a"])
+    here.publish()
+    backup = tmp_path / "backup.db"
+    with sqlite3.connect(database) as source, sqlite3.connect(backup) as target:
+        source.backup(target)
+    source.close()
+    target.close()
+    here.append([b"b"])
+    newest = here.publish()
+    LOOKS[look](there)
+    assert there.remembered() == (here.checkpoint() if look == "append" and at_once else newest)
+    engine.dispose()
+    for ending in ("-wal", "-shm"):
+        database.with_name(database.name + ending).unlink(missing_ok=True)
+    backup.replace(database)
+    with pytest.raises(RolledBackError, match="has 1 entries, but a checkpoint for"):
+        there.append([b"another b"])
+    for name in ("checkpoint", "publish", "proof"):
+        with pytest.raises(RolledBackError, match="has 1 entries, but a checkpoint for"):
+            LOOKS[name](there)
+    assert there.size() == 1
+
+
+def test_what_contradicts_the_checkpoint_that_is_remembered_is_not_shown(
+    engine: Engine, signer: NoteSigner, tmp_path: Path
+) -> None:
+    log = Log(engine, signer, last_checkpoint=tmp_path / "last-checkpoint")
+    log.append([b"a", b"b"])
+    other = sign_checkpoint(Checkpoint(log.origin, 2, bytes(32)), signer)
+    (tmp_path / "last-checkpoint").write_bytes(other)
+    for look in (Log.checkpoint, lambda log: log.tlog_proof(0)):
+        with pytest.raises(RolledBackError, match="the past was changed"):
+            look(log)
+
+
+def test_a_checkpoint_that_cannot_be_remembered_is_held_against_the_tree_once(
+    engine: Engine, signer: NoteSigner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = Log(engine, signer).append([b"a"]) and Log(engine, signer).checkpoint()
+    looked: list[object] = []
+    monkeypatch.setattr(publisher_module, "require_sound", lambda *found: looked.append(found))
+    forgetful = Log(engine, signer)
+    assert [forgetful.checkpoint() for _ in range(3)] == [newest] * 3
+    assert len(looked) == 1
 
 
 def test_two_publishers(writer: Log, publisher: Log, signer: NoteSigner) -> None:

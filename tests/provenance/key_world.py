@@ -12,8 +12,8 @@ from ledger.note import Note, NoteSigner
 from ledger.policy import Policy
 from ledger.proof import TlogProof
 from migrations.upgrade import upgrade
-from provenance.attestation import KeysAtHand
 from provenance.bundle import EvidenceBundle, Exhibit
+from provenance.keys_at_hand import KeysAtHand
 from tests.provenance.key_log import KeyLog, new_key, registration, rotation, signed
 
 ABOUT_KEYS = frozenset({"key", "rotation", "revocation"})

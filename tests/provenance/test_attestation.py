@@ -17,21 +17,16 @@ from ledger.note import Note, NoteSigner
 from ledger.policy import Policy
 from ledger.rotation import Succession
 from migrations.upgrade import upgrade
-from provenance.attestation import (
-    KeysAtHand,
-    Trust,
-    checkpoint_signature,
-    envelope_signature,
-    log_inclusion,
-    log_trust,
-    registered_key,
-)
+from provenance.attestation import checkpoint_signature, log_inclusion, log_trust
 from provenance.bundle import Exhibit
+from provenance.envelope_signature import envelope_signature
 from provenance.errors import EvidenceError
 from provenance.identity import Digest, digest, new_id
 from provenance.key_predicate import KeyPredicate
+from provenance.keys_at_hand import KeysAtHand, registered_key
 from provenance.source_predicate import PartyPredicate
 from provenance.statement import Statement, Subject, header
+from provenance.trust import Trust
 
 COMMITMENT = "hmac-sha256:" + "0" * 64
 

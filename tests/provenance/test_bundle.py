@@ -22,6 +22,7 @@ from provenance.disclosure import commit
 from provenance.errors import DisclosureError, EvidenceError
 from provenance.identity import digest
 
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 SIGNER = NoteSigner("example.org/log", Ed25519Signer.generate())
 PROOF = TlogProof(0, (), sign_checkpoint(Checkpoint("example.org/log", 1, bytes(32)), SIGNER)).format()
 
@@ -77,6 +78,29 @@ def test_a_false_opening_is_refused(bundle: EvidenceBundle, more: str) -> None:
 def test_rubbish_is_refused(data: bytes) -> None:
     with pytest.raises(EvidenceError):
         EvidenceBundle.parse(data)
+
+
+@given(bundles.filter(lambda bundle: bundle.exhibits or bundle.openings or bundle.timestamps), st.data())
+def test_every_value_has_one_form(bundle: EvidenceBundle, data: st.DataObject) -> None:
+    """The bits behind the last byte are zero, so that no bit of a bundle can be changed unseen."""
+    document = json.loads(bundle.to_bytes())
+    members = {"entries": "envelope", "openings": "salt", "timestamps": "token"}
+    places = [(items, name) for part, name in members.items() for items in document.get(part, []) if items[name]]
+    for items, name in places:
+        text = items[name]
+        twins = [text.rstrip("="), text + "=", text[:4] + "\n" + text[4:], f" {text}"]
+        if text.endswith("="):
+            at = len(text.rstrip("=")) - 1
+            last = ALPHABET.index(text[at])
+            twins.append(text[:at] + ALPHABET[last + data.draw(st.integers(1, 3))] + text[at + 1 :])
+        for twin in twins:
+            if twin == text:
+                continue
+            items[name] = twin
+            with pytest.raises(EvidenceError, match="base64"):
+                EvidenceBundle.parse(json.dumps(document).encode())
+        items[name] = text
+    assert EvidenceBundle.parse(json.dumps(document).encode()) == bundle
 
 
 def test_a_bundle_of_absurd_size_is_refused() -> None:

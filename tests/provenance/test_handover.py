@@ -10,20 +10,14 @@ from ledger.keys import Ed25519Signer
 from ledger.note import Note, NoteSigner
 from ledger.proof import TlogProof
 from ledger.rotation import sign_handover
-from provenance.attestation import (
-    KeysAtHand,
-    Trust,
-    checkpoint_of,
-    checkpoint_signature,
-    envelope_signature,
-    log_inclusion,
-    log_trust,
-    proven,
-)
+from provenance.attestation import checkpoint_signature, log_inclusion, log_trust, proven
 from provenance.bundle import Exhibit
+from provenance.envelope_signature import envelope_signature
 from provenance.errors import EvidenceError
 from provenance.handover import followed, succession_of
 from provenance.keyring import Keyring
+from provenance.keys_at_hand import KeysAtHand
+from provenance.trust import Trust
 from tests.provenance.key_log import leaf_of, new_key, registration, rotation, signed
 from tests.provenance.key_world import KeyWorld, proof_of
 
@@ -120,7 +114,7 @@ def test_the_thief_of_the_old_key_leads_nobody_away(world: KeyWorld) -> None:
     thief, entry = new_key(), world.exhibit(by(world, world.first))
     assert isinstance(world.logs[0].key, Ed25519Signer)
     evil = NoteSigner(world.logs[0].name, thief)
-    checkpoint = checkpoint_of(entry)
+    checkpoint = entry.checkpoint()
     forged = replace(proof_of(entry), checkpoint_note=sign_checkpoint(checkpoint, world.logs[0]))
     by_the_old_key = Exhibit(entry.envelope, forged.format())
     keys = world.keys(world.first)

@@ -17,6 +17,27 @@ def test_what_is_put_is_read_back_under_its_digest(tmp_path) -> None:
     assert not list((tmp_path / "objects" / "staging").iterdir())
 
 
+def test_what_lies_among_the_objects_and_is_none(tmp_path) -> None:
+    objects = ObjectStore(tmp_path / "objects")
+    assert list(objects.strays()) == []
+    name = objects.put_bytes(b"music")
+    folder = objects.path(name).parent
+    (folder / ".DS_Store").touch()
+    (folder / objects.path(name).name.upper()).touch()
+    (folder / "folder").mkdir()
+    others = ["00", "note", "zz", "mine"]
+    (objects.root / "00").touch()
+    for each in others[1:]:
+        (objects.root / each).mkdir()
+    assert list(objects.names()) == [name]
+    assert {str(path) for path in objects.strays(["mine"])} == {
+        "00",
+        "note",
+        "zz",
+        *(f"{folder.name}/{each.name}" for each in folder.iterdir() if each != objects.path(name)),
+    }
+
+
 def test_a_missing_and_an_altered_object_are_reported(tmp_path) -> None:
     objects = ObjectStore(tmp_path)
     name = objects.put_bytes(b"music")

@@ -8,9 +8,12 @@ import pytest
 from ledger.envelope import Envelope, EnvelopeSignature
 from ledger.keys import Ed25519Signer
 from ledger.proof import TlogProof
-from provenance.attestation import KeysAtHand, Trust, envelope_signature, log_inclusion, proven
+from provenance.attestation import log_inclusion, proven
 from provenance.bundle import Exhibit
 from provenance.check import Check
+from provenance.envelope_signature import envelope_signature
+from provenance.keys_at_hand import KeysAtHand
+from provenance.trust import Trust
 from tests.provenance.key_log import TAKE, edit, leaf_of, party, registration, signed
 from tests.provenance.key_world import KeyWorld
 

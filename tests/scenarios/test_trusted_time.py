@@ -278,4 +278,8 @@ def test_fsck_looks_at_the_stamps(
     assert {problem["where"] for problem in found.json["problems"]} == {f"timestamp {size}", "timestamp 1000"}
     for name in ("URL", "ROOTS"):
         monkeypatch.delenv(f"LINERNOTES_TSA_{name}")
-    assert [p["where"] for p in linernotes("log", "fsck", "--json").json["problems"]] == ["timestamp 1000"]
+    found = linernotes("log", "fsck", "--json").json["problems"]
+    assert [(problem["where"], problem["what"].split(":")[0]) for problem in found] == [
+        ("timestamp 1000", "It was kept at 'now', which is no time"),
+        ("timestamp 1000", "It is of a checkpoint that is not there."),
+    ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from api.inspection import inspect
-from provenance.attestation import Trust
+from provenance.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable

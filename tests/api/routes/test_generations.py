@@ -54,6 +54,12 @@ def test_another_request_under_the_same_name(everything: httpx.Client, problem: 
     assert "Idempotency-Key" in str(found["detail"])
 
 
+def test_an_empty_name_is_refused(everything: httpx.Client, problem: Problem) -> None:
+    asked = {"prompt": "slow", "seconds": 5}
+    found = problem(everything.post("/v1/generations", json=asked, headers={"Idempotency-Key": ""}), 422)
+    assert "idempotency-key" in str(found["detail"])
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [

@@ -54,6 +54,13 @@ def test_an_entry_that_is_not_there(
     problem(everything.get(f"/v1/log/entries/{index}{path}"), status)
 
 
+@pytest.mark.parametrize("path", ["", "/proof"])
+@pytest.mark.parametrize("index", ["00", "01", "+1", "%201", "1%20", "1.0", "-0", "1_0", "%D9%A1"])
+def test_an_index_has_one_form(everything: httpx.Client, problem: Problem, path: str, index: str) -> None:
+    found = problem(everything.get(f"/v1/log/entries/{index}{path}"), 422)
+    assert "is not a log index" in str(found["detail"])
+
+
 def test_health(home: Home, client: Callable[..., httpx.Client]) -> None:
     assert client().get("/healthz").json() == {
         "status": "ok",

@@ -15,7 +15,7 @@ from fingerprint.audio import decode
 from fingerprint.digest import content_digest
 from fingerprint.media import sniff
 from generator.midi import read_midi
-from provenance.attestation import Trust
+from provenance.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable

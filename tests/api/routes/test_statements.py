@@ -65,6 +65,16 @@ def test_a_second_attempt_is_the_first(home: Home, client: Callable[..., httpx.C
     assert home.log.size() == size
 
 
+def test_an_empty_idempotency_key_is_refused(home: Home, client: Callable[..., httpx.Client], problem: Problem) -> None:
+    """Whoever sends one believes that a second attempt is safe."""
+    size, key = home.log.size(), Ed25519Signer.generate()
+    envelope = registration(home, key, home.service, key=key)
+    named = ENVELOPE | {"Idempotency-Key": ""}
+    found = problem(client("submit").post("/v1/statements", content=envelope, headers=named), 422)
+    assert "idempotency-key" in str(found["detail"]).lower()
+    assert home.log.size() == size
+
+
 def test_what_is_not_admitted(home: Home, client: Callable[..., httpx.Client], problem: Problem) -> None:
     size = home.log.size()
     key = Ed25519Signer.generate()

@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from api.key_exhibits import write_key_evidence
+from api.key_statements import registration_statement
+from api.signing import signed
+from api.submission import Intake
+from ledger.keys import Ed25519Signer
+from ledger.policy import MAX_POLICY_BYTES
+from ledger.timestamp import MAX_ROOTS_BYTES
+from provenance.anchor import MAX_ANCHOR_BYTES
+from provenance.bundle import MAX_BUNDLE_BYTES
+from tests.api.conftest import MAX_UPLOAD_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import httpx
 
@@ -17,6 +29,13 @@ if TYPE_CHECKING:
 
     Problem = Callable[[httpx.Response, int], dict[str, object]]
 
+LONGEST = {
+    "policy": MAX_POLICY_BYTES,
+    "trust_anchors": MAX_ANCHOR_BYTES,
+    "tsa_roots": MAX_ROOTS_BYTES,
+    "evidence": 2**20,
+    "keys": MAX_BUNDLE_BYTES,
+}
 STRANGER = "example.com/log+c3b1f8d8+AY8t7sWcmGOZ6GRvOi9vRzFpfUCDlW2ouI5ZqmkCVwpf"
 
 
@@ -67,6 +86,38 @@ def test_a_policy_that_is_none(everything: httpx.Client, audio: bytes, problem: 
 
 def test_a_policy_that_is_far_too_large(everything: httpx.Client, audio: bytes, problem: Problem) -> None:
     problem(_verify(everything, audio, policy=b"#" * (2**20 + 1)), 413)
+
+
+@pytest.mark.parametrize(("part", "longest"), LONGEST.items())
+def test_each_part_is_as_long_as_its_format_allows(
+    everything: httpx.Client, audio: bytes, problem: Problem, part: str, longest: int
+) -> None:
+    """What the error says, and what the description of the interface says, is the bound itself."""
+    document = everything.get("/openapi.json").json()
+    body = document["paths"]["/v1/verifications"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    assert body["schema"]["properties"][part]["description"].endswith(f"; at most {longest} bytes")
+    if longest < MAX_UPLOAD_BYTES - len(audio):
+        found = problem(_verify(everything, audio, **{part: b"#" * (longest + 1)}), 413)
+        assert f"'{part}' has {longest + 1} bytes, and at most {longest} are taken" in str(found["detail"])
+
+
+def test_the_keys_of_a_log_that_has_had_many(
+    home: Home, everything: httpx.Client, audio: bytes, tmp_path: Path
+) -> None:
+    """Honest evidence of five hundred keys has more than a megabyte."""
+    intake = Intake(home)
+    for _ in range(2):
+        keys = [Ed25519Signer.generate() for _ in range(250)]
+        statements = [(registration_statement("witness", key.verifier, home.log_vkey).to_bytes(), key) for key in keys]
+        intake.submit([signed(statement, key, home.service) for statement, key in statements])
+    write_key_evidence(home, tmp_path / "keys")
+    evidence = (tmp_path / "keys").read_bytes()
+    assert 2**20 < len(evidence) < MAX_UPLOAD_BYTES - len(audio)
+    response = _verify(everything, audio, keys=evidence)
+    results = _results(response)
+    assert response.json()["verified"] is True
+    assert results["envelope-signature"] == results["checkpoint-signature"] == "pass"
+    assert f"as of {home.log.size()} entries of the log" in response.text
 
 
 def test_a_package_that_would_fill_the_disk(home: Home, everything: httpx.Client, problem: Problem) -> None:
