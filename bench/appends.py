@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, text
+from sqlalchemy import event, insert, text
 
 from bench.crowd import by_threads, together
 from bench.logs import LOG_KEY, PRIVATE_KEY, append_verified, bare_table, envelopes, insert_bare, new_log
@@ -89,10 +89,16 @@ def single(folder: Path) -> Figures:
     return {"ours": _percentiles(ours), "floor": _percentiles(floor)}
 
 
-def many(folder: Path) -> Figures:
-    """Appends per second of many clients, and of the floor with the same batches."""
+def many(folder: Path, delay: float = 0.0) -> Figures:
+    """Appends per second of many clients, and of the floor with the same batches.
+
+    Args:
+        folder: Of the databases.
+        delay: Seconds by which every commit of both takes longer.
+    """
     folder.mkdir()
     log = new_log(str(folder / "log.db"), folder)
+    event.listen(log.engine, "commit", lambda _: time.sleep(delay))
     entries = envelopes(CLIENTS * PER_CLIENT)
     seconds = by_threads(partial(append_verified, log), entries, CLIENTS)
     sizes = batch_sizes(log)
@@ -103,6 +109,7 @@ def many(folder: Path) -> Figures:
         rows = [_unavoidable(entry) for entry in batch]
         raw.execute("BEGIN IMMEDIATE")
         raw.executemany("INSERT INTO entry (leaf, data) VALUES (?, ?)", rows)
+        time.sleep(delay)
         raw.execute("COMMIT")
     floor = time.perf_counter() - began
     raw.close()

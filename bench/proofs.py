@@ -175,7 +175,28 @@ def _prove(log: Log, size: int) -> None:
         log.inclusion_proof(chosen.randrange(size))
 
 
-def peer_appends(rounds: int) -> tuple[float, float, float, float] | None:
+def peer_alone(rounds: int) -> float | None:
+    """Return appends per second of the peer, one at a time; None where it is not installed."""
+    peer = _peer_module()
+    if peer is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        tree = peer.SqliteTree(str(Path(folder) / "peer.db"))
+        seconds = [
+            by_threads(tree.append_entry, list(numbered(start, start + PEER_APPENDS)), 1)
+            for start in range(0, rounds * PEER_APPENDS, PEER_APPENDS)
+        ]
+    return PEER_APPENDS / statistics.median(seconds)
+
+
+def crowd_of(log: Log) -> float:
+    """Return appends per second of many clients, of entries as the peer gets them."""
+    start = log.size()
+    crowd = list(numbered(start, start + CROWDED_APPENDS))
+    return CROWDED_APPENDS / by_threads(lambda entry: log.append([entry]), crowd, CLIENTS)
+
+
+def _peer_appends(rounds: int) -> tuple[float, float, float, float] | None:
     """Return appends per second: see `_appended_in_turn`; None where the peer is not installed."""
     peer = _peer_module()
     if peer is None:
@@ -197,7 +218,7 @@ def _peer_module() -> Any:
 
 def _peer() -> None:
     pymerkle = _peer_module()
-    appended = peer_appends(ROUNDS)
+    appended = _peer_appends(ROUNDS)
     if appended is None:
         print("pymerkle was not measured: it is not installed (`pip install pymerkle`; GPLv3+, a peer only).\n")
         return

@@ -292,9 +292,10 @@ class Log:
         """
         deadline = time.monotonic() + PUBLISHED_WITHIN_SECONDS
         while True:
-            newest = self._publisher.newest()
+            remembered = self._publisher.remembered()
             with reading(self._engine) as connection:
-                head = store.head(connection)
+                state = self._publisher.seen(connection, remembered)
+                head, newest = state.head, state.newest
                 if not 0 <= index < head.size:
                     raise _outside(f"index {index}", head.size)
                 if newest is not None and newest.size > index:

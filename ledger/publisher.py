@@ -48,7 +48,7 @@ class Publisher:
         self.succession = succession or Succession.of(self._own)
         self._last_checkpoint = LastCheckpoint(last_checkpoint) if last_checkpoint else None
         self._published = published
-        self._seen: tuple[bytes | None, bytes | None] | None = None
+        self._held: tuple[bytes | None, bytes | None] | None = None
 
     def publish(self) -> bytes:
         """Does what `ledger.log.Log.publish` says.
@@ -92,15 +92,26 @@ class Publisher:
         """
         remembered = self.remembered()  # before the snapshot, as below
         with reading(self._engine) as connection:
-            newest = store.newest_checkpoint(connection)
-            note = None if newest is None else newest.note
-            if note == remembered or (remembered, note) == self._seen:
-                return newest
-            require_sound(connection, store.state(connection), self.succession, remembered)
-        if newest is not None:
-            self.keep(newest.note)
-            self._seen = remembered, newest.note  # where it cannot be kept
-        return newest
+            return self.seen(connection, remembered).newest
+
+    def seen(self, connection: Connection, remembered: bytes | None) -> State:
+        """Returns where the log stands, if its newest checkpoint may be shown to others: see `newest`.
+
+        Args:
+            connection: A transaction, in which nothing changes meanwhile.
+            remembered: What `remembered` returned before it began.
+
+        Raises:
+            LedgerError: As `newest` does.
+        """
+        state = store.state(connection)
+        note = None if state.newest is None else state.newest.note
+        if note != remembered and (remembered, note) != self._held:
+            require_sound(connection, state, self.succession, remembered)
+            if note is not None:
+                self.keep(note)
+            self._held = remembered, note  # where it cannot be kept
+        return state
 
     def sign(
         self, edge: Frontier, newest: StoredCheckpoint | None, successor: NoteSigner | None = None
