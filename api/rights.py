@@ -14,7 +14,7 @@ from api.schemas.rights import DutyShown, ForeignManifestShown, ReasonShown, Ver
 from ledger.checkpoint import Checkpoint
 from ledger.note import Note
 from licensing.closure import File
-from licensing.errors import LicensingError
+from licensing.errors import LicensingError, QuestionError
 from licensing.policy import Policy, load_policy, shipped_policy
 from licensing.question import Question, parse_question
 from licensing.terms import shipped_table
@@ -186,7 +186,10 @@ def decided_again(facts: bytes, verdict: bytes) -> tuple[Literal["pass", "fail",
         policy = shipped_policy(version)
     except LicensingError:
         return "not-checked", f"{before} by the policy {version}, which this program does not have"
-    again = decide(closure, question, shipped_table(), policy)
+    try:
+        again = decide(closure, question, shipped_table(), policy)
+    except QuestionError as error:
+        return "fail", f"the recorded verdict answers what cannot be asked of this recording: {error}"
     what = f"for {question.use} in {question.territory.code} on {question.use_date}, by policy {version}"
     if again.result.value != before:
         reasons = "; ".join(reason.text for reason in again.reasons if reason.result == again.result)

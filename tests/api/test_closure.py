@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from api.closure import closure_document, closure_from_document, closure_of
@@ -56,6 +58,16 @@ def test_a_verdict_that_no_longer_holds_fails(closure) -> None:
     result, detail = decided_again(encoded(closure), verdict.to_bytes().replace(b'"HOLD"', b'"ALLOW"'))
     assert result == "fail"
     assert "today it is HOLD" in detail
+
+
+def test_a_verdict_for_a_day_before_the_recording_fails(closure) -> None:
+    question = parse_question("commercial-release", "DE", None, now())
+    verdict = decide(closure, question, shipped_table(), shipped_policy())
+    document = json.loads(verdict.to_bytes())
+    document["question"]["use_date"] = "1913-11-20"
+    result, detail = decided_again(encoded(closure), json.dumps(document).encode())
+    assert result == "fail"
+    assert "before the recording was made" in detail
 
 
 def test_a_verdict_by_a_policy_that_is_not_at_hand_is_not_checked(closure) -> None:
